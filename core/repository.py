@@ -1,0 +1,256 @@
+"""The only way to stored documents: every call takes an `Access`, and with it an organization.
+
+Another organization's document does not exist here: it is `NotFound`, as a made-up id is. The same goes for
+another patient's document when a patient asks, and for another location's when staff are bound to theirs. Every write leaves an
+entry for the audit log in its transaction, and every read of health data by a person is recorded before it is
+returned. Reads come as msgspec Structs (`view=`), several times cheaper than documents, or as whole documents.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar, cast, overload
+
+import msgspec
+from beanie.odm.utils.dump import get_dict
+from beanie.odm.utils.parsing import parse_obj
+from pymongo import ASCENDING
+from pymongo.errors import DuplicateKeyError
+
+from core.access import Access, Change, Transaction
+from core.documents import PatientDocument, TenantDocument
+from core.errors import Conflict, NotFound, Stale
+from core.ids import new_id
+from core.pages import Page, cursor_after, decode_cursor
+
+Document = TypeVar("Document", bound=TenantDocument)
+View = TypeVar("View", bound=msgspec.Struct)
+
+Query = Mapping[str, Any]
+Sort = Sequence[tuple[str, int]]
+
+
+class Repository(Generic[Document]):
+    """Documents of one kind, always within the organization of the `Access` given."""
+
+    def __init__(self, document: type[Document]) -> None:
+        self.document = document
+
+    def new_id(self) -> str:
+        return new_id(self.document.id_prefix)
+
+    # --- reading ---------------------------------------------------------------------------------------------
+
+    @overload
+    async def get(self, access: Access, document_id: str) -> Document: ...
+    @overload
+    async def get(self, access: Access, document_id: str, *, view: type[View]) -> View: ...
+    async def get(self, access: Access, document_id: str, *, view: type[View] | None = None) -> Document | View:
+        """The document of that id, or `NotFound`."""
+        raw = await self._find_one(access, {"_id": document_id})
+        if raw is None:
+            raise NotFound(f"There is no such {self._noun}.")
+        return self._shape(raw, view)
+
+    @overload
+    async def find_one(self, access: Access, query: Query) -> Document | None: ...
+    @overload
+    async def find_one(self, access: Access, query: Query, *, view: type[View]) -> View | None: ...
+    async def find_one(
+        self, access: Access, query: Query, *, view: type[View] | None = None
+    ) -> Document | View | None:
+        """The first document that matches, or None. Encrypted look-up fields are matched by their plain value."""
+        raw = await self._find_one(access, query)
+        return None if raw is None else self._shape(raw, view)
+
+    @overload
+    async def find(
+        self, access: Access, query: Query, *, sort: Sort = ..., limit: int = ...
+    ) -> list[Document]: ...
+    @overload
+    async def find(
+        self, access: Access, query: Query, *, sort: Sort = ..., limit: int = ..., view: type[View]
+    ) -> list[View]: ...
+    async def find(
+        self,
+        access: Access,
+        query: Query,
+        *,
+        sort: Sort = (("_id", ASCENDING),),
+        limit: int = 1000,
+        view: type[View] | None = None,
+    ) -> list[Document] | list[View]:
+        """All that match, at most `limit`."""
+        rows = await self._find(access, query, sort, limit)
+        return cast("list[Document] | list[View]", [self._shape(row, view) for row in rows])
+
+    async def page(
+        self,
+        access: Access,
+        query: Query,
+        *,
+        view: type[View],
+        limit: int,
+        cursor: str | None,
+        sort: str = "_id",
+        descending: bool = False,
+    ) -> Page[View]:
+        """One page in the order of `sort`, then of the id; `cursor` continues where the page before ended."""
+        direction = -1 if descending else 1
+        bounded: dict[str, Any] = dict(query)
+        if cursor is not None:
+            bounded = {"$and": [bounded, decode_cursor(cursor, sort, direction)]}
+        order = [(sort, direction)] if sort == "_id" else [(sort, direction), ("_id", direction)]
+        rows = await self._find(access, bounded, order, limit + 1)
+        more = len(rows) > limit
+        rows = rows[:limit]
+        next_cursor = cursor_after(rows[-1], sort) if more else None
+        return Page(items=[self._shape(row, view) for row in rows], next_cursor=next_cursor)
+
+    async def count(self, access: Access, query: Query) -> int:
+        return await self._collection(access).count_documents(
+            await self._scoped(access, query), session=access.session
+        )
+
+    async def aggregate(self, access: Access, pipeline: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Rows of an aggregation over this organization's documents only. Not audited: return figures, not records."""
+        stages = [{"$match": self._reach(access)}, *pipeline]
+        async with await self._collection(access).aggregate(stages, session=access.session) as cursor:
+            return await cursor.to_list()
+
+    # --- writing ---------------------------------------------------------------------------------------------
+
+    async def insert(self, tx: Transaction, document: Document) -> Document:
+        """Store a new document. `Conflict` if one with the same id or unique fields exists."""
+        self._require_reach(tx, document)
+        raw = await self._encrypted(tx, get_dict(document, to_db=True))
+        try:
+            await self._collection(tx).insert_one(raw, session=tx.session)
+        except DuplicateKeyError as error:
+            raise Conflict(f"This {self._noun} exists already.", code="exists") from error
+        self._note(tx, "insert", document.id, raw)
+        return document
+
+    async def update(
+        self, tx: Transaction, document_id: str, changes: Query, *, expected_version: int | None = None
+    ) -> Document:
+        """Set the given top-level fields and return the new document.
+
+        The version grows by one. With `expected_version`, `Stale` if somebody was faster.
+        """
+        fields = await self._encrypted(tx, self._encode(changes))
+        query: dict[str, Any] = {"_id": document_id, **self._reach(tx)}
+        if expected_version is not None:
+            query["version"] = expected_version
+        raw = await self._collection(tx).find_one_and_update(
+            query,
+            {"$set": {**fields, "updated_at": tx.now()}, "$inc": {"version": 1}},
+            return_document=True,
+            session=tx.session,
+        )
+        if raw is None:
+            await self._refuse_update(tx, document_id, expected_version)
+        document = self._shape(cast("dict[str, Any]", raw), None)
+        self._note(tx, "update", document_id, {**fields, "patient_id": getattr(document, "patient_id", None)})
+        return document
+
+    async def delete(self, tx: Transaction, document_id: str) -> None:
+        """Remove the document for good, or `NotFound`."""
+        raw = await self._collection(tx).find_one_and_delete(
+            {"_id": document_id, **self._reach(tx)}, session=tx.session
+        )
+        if raw is None:
+            raise NotFound(f"There is no such {self._noun}.")
+        self._note(tx, "delete", document_id, {"patient_id": raw.get("patient_id")})
+
+    # --- below the surface -----------------------------------------------------------------------------------
+
+    @property
+    def _noun(self) -> str:
+        return "".join(
+            f" {letter.lower()}" if letter.isupper() else letter for letter in self.document.__name__
+        ).strip()
+
+    def _collection(self, access: Access) -> Any:  # noqa: ANN401 - PyMongo's collection of plain dictionaries
+        return access.database.raw(self.document.get_settings().name or "")
+
+    async def _scoped(self, access: Access, query: Query) -> dict[str, Any]:
+        encrypted = await access.database.fields.encrypt_query(access.organization_id, self.document, query)
+        return {"$and": [self._reach(access), encrypted]}
+
+    def _reach(self, access: Access) -> dict[str, Any]:
+        """The condition that every query carries: what this actor may see at all."""
+        reach: dict[str, Any] = {"organization_id": access.organization_id}
+        if issubclass(self.document, PatientDocument):
+            if access.actor.kind == "patient":
+                reach["patient_id"] = access.actor.id
+            elif access.actor.location_ids is not None:
+                reach["location_id"] = {"$in": sorted(access.actor.location_ids)}
+        return reach
+
+    def _require_reach(self, access: Access, document: TenantDocument) -> None:
+        outside = document.organization_id != access.organization_id
+        if isinstance(document, PatientDocument):
+            actor = access.actor
+            outside |= actor.kind == "patient" and document.patient_id != actor.id
+            outside |= actor.location_ids is not None and document.location_id not in actor.location_ids
+        if outside:
+            raise NotFound(f"There is no such {self._noun}.")
+
+    async def _find_one(self, access: Access, query: Query) -> dict[str, Any] | None:
+        raw = await self._collection(access).find_one(await self._scoped(access, query), session=access.session)
+        if raw is not None:
+            await self._record_read(access, [raw])
+        return raw
+
+    async def _find(self, access: Access, query: Query, sort: Sort, limit: int) -> list[dict[str, Any]]:
+        cursor = self._collection(access).find(await self._scoped(access, query), session=access.session)
+        rows: list[dict[str, Any]] = await cursor.sort(list(sort)).limit(limit).to_list()
+        if rows:
+            await self._record_read(access, rows)
+        return rows
+
+    async def _record_read(self, access: Access, rows: list[dict[str, Any]]) -> None:
+        if not self.document.health_data or access.actor.kind == "system":
+            return
+        patients = {row.get("patient_id") for row in rows}
+        change = Change(
+            action="read",
+            collection=self.document.get_settings().name or "",
+            document_ids=tuple(row["_id"] for row in rows),
+            patient_id=patients.pop() if len(patients) == 1 else None,
+        )
+        if isinstance(access, Transaction):
+            access.changes.append(change)
+        else:
+            await access.database.audit.record_read(access.actor, change)
+
+    def _shape(self, raw: dict[str, Any], view: type[View] | None) -> Any:  # noqa: ANN401 - the overloads say which
+        if view is None:
+            return parse_obj(self.document, raw)
+        raw["id"] = raw.pop("_id")
+        return msgspec.convert(raw, view, strict=False)
+
+    def _encode(self, changes: Query) -> dict[str, Any]:
+        from beanie.odm.utils.encoder import Encoder  # noqa: PLC0415
+
+        encoder = Encoder(custom_encoders=self.document.get_settings().bson_encoders, to_db=True)
+        return {name: encoder.encode(value) for name, value in changes.items()}
+
+    async def _encrypted(self, access: Access, raw: dict[str, Any]) -> dict[str, Any]:
+        return await access.database.fields.encrypt_document(access.organization_id, self.document, raw)
+
+    async def _refuse_update(self, tx: Transaction, document_id: str, expected_version: int | None) -> None:
+        scoped = {"_id": document_id, **self._reach(tx)}
+        if expected_version is not None and await self._collection(tx).find_one(scoped, session=tx.session):
+            raise Stale(f"This {self._noun} was changed by somebody else. Read it again, then repeat your change.")
+        raise NotFound(f"There is no such {self._noun}.")
+
+    def _note(self, tx: Transaction, action: Any, document_id: str, raw: Mapping[str, Any]) -> None:  # noqa: ANN401
+        tx.changes.append(
+            Change(
+                action=action,
+                collection=self.document.get_settings().name or "",
+                document_ids=(document_id,),
+                patient_id=raw.get("patient_id"),
+                fields=tuple(sorted(raw)) if action == "update" else (),
+            )
+        )
