@@ -159,10 +159,15 @@ class FormRule(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Source(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a claim comes from and the date on which it was last looked up."""
+    """Where a claim comes from, and on which date and how well it was last checked.
+
+    `basis`: `read` in the source's own text or abstract, `secondary` in a work that quotes it, `recalled`
+    from general knowledge of the source (confirm before relying on it), or `convention` of clinical practice.
+    """
 
     claim: Text
     citation: Text
+    basis: Literal["read", "secondary", "recalled", "convention"]
     as_of: dt.date
 
 
