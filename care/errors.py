@@ -11,7 +11,7 @@ class CareError(HomestretchError):
     """Anything the care room refuses."""
 
 
-class UnknownExercise(CareError, NotFound):  # noqa: N818  named for the fact, like the errors of core
+class UnknownExercise(CareError, NotFound):
     """The library has no exercise of this id."""
 
     def __init__(self, exercise_id: str) -> None:
@@ -19,7 +19,7 @@ class UnknownExercise(CareError, NotFound):  # noqa: N818  named for the fact, l
         self.exercise_id = exercise_id
 
 
-class InvalidExercise(CareError):  # noqa: N818  named for the fact, like the errors of core
+class InvalidExercise(CareError):
     """An exercise file that can't be used: one line naming the file, the field and the reason."""
 
     def __init__(self, file: str, reason: str) -> None:
