@@ -1,4 +1,4 @@
-"""Entity tags: an update says which version it is based on, so that nobody overwrites what they have not seen.
+"""Entity tags: an update says which version it is based on, so nobody overwrites what they have not seen.
 
 A document's tag is its version in quotes. Reads carry it in `ETag`; `PATCH` and `PUT` repeat it in `If-Match`
 (RFC 9110, section 13.1.1). Without it the answer is 428, with an old one 412.
