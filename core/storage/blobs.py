@@ -1,0 +1,85 @@
+"""Where sealed chunks lie: a local folder or an S3 bucket, through obstore.
+
+A chunk that `put` returned for is durable. S3 promises that; obstore's local folder does not (it writes,
+renames and leaves the rest to the kernel), so the file and the folders that name it are synced here.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from core.storage.errors import TamperedObject
+
+if sys.platform == "darwin":
+    import fcntl
+
+
+class BlobStore:
+    """Durable puts, gets and deletes by path."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._folder = Path(str(store.prefix)) if isinstance(store, LocalStore) else None
+
+    @classmethod
+    def at(cls, url: str) -> "BlobStore":
+        """The store at `file:///folder`, made if missing, or `s3://bucket/prefix`.
+
+        S3 credentials, region and endpoint come from the usual `AWS_*` variables.
+        """
+        if url.startswith("file:"):
+            return cls(LocalStore.from_url(url, mkdir=True, automatic_cleanup=True))
+        return cls(from_url(url))
+
+    async def put(self, path: str, content: bytes) -> None:
+        """Store `content` under `path`, durable on return."""
+        await obstore.put_async(self._store, path, content, use_multipart=False)
+        if self._folder is not None:
+            await asyncio.to_thread(_sync, self._folder, PurePosixPath(path))
+
+    async def get(self, path: str) -> bytes:
+        """All of one blob; `TamperedObject` if it is missing, for only what was put is ever asked for."""
+        try:
+            result = await obstore.get_async(self._store, path)
+            return bytes(await result.bytes_async())
+        except FileNotFoundError as error:
+            raise TamperedObject(f"the stored chunk {path} is missing") from error
+
+    async def list(self, prefix: str) -> list[str]:
+        """The paths of all blobs below the folder `prefix`."""
+        stream = obstore.list(self._store, f"{prefix}/")  # pyright: ignore[reportUnknownMemberType] - one overload returns Arrow tables, whose types are not installed
+        return [entry["path"] async for batch in stream for entry in batch]
+
+    async def delete(self, paths: Sequence[str]) -> None:
+        """Remove blobs; one that is gone already is no fault."""
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):
+                await obstore.delete_async(self._store, path)
+
+    async def check(self) -> None:
+        """Raise obstore's error unless the store answers."""
+        await obstore.list_with_delimiter_async(self._store)  # pyright: ignore[reportUnknownMemberType] - as above
+
+
+def _sync(folder: Path, path: PurePosixPath) -> None:
+    """Flush a new file to the device, and the folders down to it, any of which may be new too."""
+    for name in (path, *path.parents):
+        _flush(folder / name)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if sys.platform == "darwin":
+            # There fsync stops at the drive's cache.
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        else:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
