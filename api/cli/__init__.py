@@ -74,12 +74,15 @@ def status_of(arguments: list[str]) -> int:
         return leave.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as bare:
+        bare.show()
+        return BAD_INPUT
     except BrokenPipeError:
         # Whoever read our output has enough. Python would complain again while it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except Exception as error:  # noqa: BLE001 - the last resort: a line for the person, the rest on request
-        if os.environ.get("HOMESTRETCH_DEBUG"):
+        if os.environ.get("HOMESTRETCH_LOG_LEVEL", "").lower() == "debug":
             traceback.print_exc()
         reason, status = _explained(error)
         click.echo(f"homestretch: {' '.join(reason.split())}", err=True)
