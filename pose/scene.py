@@ -20,7 +20,10 @@ CAMERA_MOVES = 0.35
 
 _LOOK_EVERY_S = 0.3
 _LOOK_LONG_SIDE = 240
-_FEWEST_POINTS = 12
+_PERSON_MARGIN = 0.05
+_FIELDS = 5
+_FEWEST_FIELDS = 5
+_AGREEING_FIELDS = 0.7
 _SIMILAR_SIZE = 0.6
 _SAME_PERSON_OVERLAP = 0.4
 
@@ -66,22 +69,32 @@ class SceneWatch:
 
 
 def _background_step(before: NDArray[np.uint8], now: NDArray[np.uint8], person: Floats | None) -> Floats:
-    """(2,) median shift in pixels of corners outside the person; zeros when there are too few to tell."""
+    """(2,) shift in pixels of the background between two pictures; zeros when it is too plain to tell.
+
+    A moving camera moves the whole background alike; a shadow on the wall or a clock moves a corner of it. So the
+    picture is divided into fields, and most fields must agree.
+    """
     height, width = before.shape
     mask = np.full((height, width), 255, np.uint8)
     if person is not None:
-        left, top = np.floor(person[:, :2].min(axis=0) * (width, height) - 0.06 * width).astype(int)
-        right, bottom = np.ceil(person[:, :2].max(axis=0) * (width, height) + 0.06 * width).astype(int)
+        margin = _PERSON_MARGIN * max(height, width)
+        left, top = np.floor(person[:, :2].min(axis=0) * (width, height) - margin).astype(int)
+        right, bottom = np.ceil(person[:, :2].max(axis=0) * (width, height) + margin).astype(int)
         mask[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 0
-    corners = cv2.goodFeaturesToTrack(before, 80, 0.02, 6, mask=mask)
-    if corners is None or len(corners) < _FEWEST_POINTS:
+    corners = cv2.goodFeaturesToTrack(before, 120, 0.02, 6, mask=mask)
+    if corners is None:
         return np.zeros(2)
     found, tracked, _ = cv2.calcOpticalFlowPyrLK(before, now, corners, np.empty_like(corners))
     good = tracked.reshape(-1) == 1
-    if good.sum() < _FEWEST_POINTS:
-        return np.zeros(2)
+    places = corners.reshape(-1, 2)[good]
     shifts = (found - corners).reshape(-1, 2)[good]
-    return np.median(shifts, axis=0).astype(float)
+    fields = (places // (np.array([width, height]) / _FIELDS)).astype(int) @ np.array([1, _FIELDS])
+    by_field = np.array([np.median(shifts[fields == field], axis=0) for field in np.unique(fields)]).reshape(-1, 2)
+    if len(by_field) < _FEWEST_FIELDS:
+        return np.zeros(2)
+    shift = np.median(by_field, axis=0)
+    agreeing = np.linalg.norm(by_field - shift, axis=1) < 1.0 + 0.1 * np.linalg.norm(shift)
+    return shift.astype(float) if agreeing.mean() >= _AGREEING_FIELDS else np.zeros(2)
 
 
 def is_crowded(people: list[Floats]) -> bool:

@@ -1,0 +1,149 @@
+"""The result of an analysis, as people and machines read it: the JSON of `homestretch analyze --json`.
+
+Degrees are anatomical (0 is the anatomical position; flexion, abduction and plantarflexion positive), seconds
+count from the first frame of the recording, scores run from 0 to 100.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from care.exercises import View
+
+ALGORITHM = "pose/1.0.0"
+"""Changes whenever the same recording could give another number."""
+
+RepetitionSide = Literal["left", "right", "both"]
+Severity = Literal["info", "minor", "major"]
+
+
+class VideoInfo(Struct, frozen=True):
+    """The recording as it plays; a landmark track knows only some of it. Pixels are after rotation."""
+
+    duration_s: float
+    fps: float
+    width: int | None
+    height: int | None
+    frames: int
+    rotation_deg: int
+
+
+class ViewInfo(Struct, frozen=True):
+    """From where the camera looks: 0 front, +90 the body's left side. `suited`: ROM may be relied on."""
+
+    yaw_deg: float | None
+    label: View
+    suited: bool
+
+
+class Tracking(Struct, frozen=True):
+    """How well the body was followed; fractions 0..1."""
+
+    model: str
+    frames_analyzed: int
+    detection_rate: float
+    mean_visibility: float
+    view: ViewInfo
+
+
+class Finding(Struct, frozen=True):
+    """A fault of form in one repetition: what was measured, against which limit, when."""
+
+    code: str
+    label: str
+    severity: Severity
+    measured: float
+    limit: float
+    unit: str
+    at_s: float
+
+
+class Repetition(Struct, frozen=True):
+    """One movement. A partial one has `counted` false."""
+
+    index: int
+    side: RepetitionSide
+    start_s: float
+    peak_s: float
+    end_s: float
+    rom_deg: float
+    peak_deg: float
+    start_deg: float
+    concentric_s: float
+    eccentric_s: float
+    hold_s: float
+    score: float
+    findings: list[Finding]
+    counted: bool
+
+
+class RangeOfMotion(Struct, frozen=True):
+    """ROM over the counted repetitions; `error_deg` is the expected error in this view (pose/data/validation.yaml)."""
+
+    joint: str
+    motion: str
+    median_deg: float
+    best_deg: float
+    error_deg: float | None
+
+
+class Tempo(Struct, frozen=True):
+    """Medians over the counted repetitions, and how much their duration varies (SD / mean)."""
+
+    concentric_s: float
+    hold_s: float
+    eccentric_s: float
+    repetition_s: float
+    per_minute: float
+    variation: float | None
+
+
+class Components(Struct, frozen=True):
+    """The parts of the score, each 0..100; None where the recording cannot tell."""
+
+    range: float | None
+    form: float | None
+    consistency: float | None
+    tracking: float
+
+
+class Quality(Struct, frozen=True):
+    """The score of the set and what it is made of."""
+
+    score: float
+    components: Components
+
+
+class Warning(Struct, frozen=True):  # noqa: A001 - the contract's own word; nothing here raises warnings
+    """Something a reader of the result must know."""
+
+    code: str
+    message: str
+
+
+class Timings(Struct, frozen=True):
+    """Seconds spent; `realtime_factor` is total time over the recording's duration."""
+
+    decode_s: float
+    pose_s: float
+    analysis_s: float
+    total_s: float
+    realtime_factor: float
+
+
+class Analysis(Struct, frozen=True):
+    """The whole result. Without a named exercise, `exercise` is a guess and `exercise_confidence` says how sure."""
+
+    algorithm: str
+    exercise: str | None
+    exercise_confidence: float | None
+    video: VideoInfo
+    tracking: Tracking
+    repetitions: list[Repetition]
+    count: int
+    partial_count: int
+    rom: RangeOfMotion | None
+    tempo: Tempo | None
+    quality: Quality
+    warnings: list[Warning]
+    timings: Timings
