@@ -36,6 +36,8 @@ class Actor:
     request_id: str | None = None
     emergency_reason: str | None = None
     """Set while a member of staff uses emergency access; recorded with every entry of the audit log."""
+    emergency_patient_id: str | None = None
+    """The one patient whose documents emergency access reaches, wherever they are treated."""
 
     @classmethod
     def system(cls, organization_id: str, name: str) -> Actor:
