@@ -39,7 +39,10 @@ class TenantDocument(Document):
     updated_at: datetime = Field(default_factory=utc_now)
 
     class Settings:
-        bson_encoders: ClassVar[dict[Any, Any]] = {date: date.isoformat}
+        name: ClassVar[str]
+        """The collection."""
+        # A datetime is a date too: named first, it keeps BSON's own form.
+        bson_encoders: ClassVar[dict[Any, Any]] = {datetime: lambda instant: instant, date: date.isoformat}
         validate_on_save = True
 
 

@@ -90,10 +90,14 @@ def mongod_binary(settings: Settings) -> Path:
     Raises:
         Unavailable: there is none.
     """
-    configured = settings.mongod_bin or (Path(os.environ["MONGOD_BIN"]) if os.environ.get("MONGOD_BIN") else None)
+    configured = settings.mongod_bin or (
+        Path(os.environ["MONGOD_BIN"]) if os.environ.get("MONGOD_BIN") else None
+    )
     if configured is not None:
         if not os.access(configured, os.X_OK):
-            raise Unavailable(f"There is no program {configured}: correct HOMESTRETCH_MONGOD_BIN or MONGOD_BIN.")
+            raise Unavailable(
+                f"There is no program {configured}: correct HOMESTRETCH_MONGOD_BIN or MONGOD_BIN."
+            )
         return configured
     if on_path := shutil.which("mongod"):
         return Path(on_path)
@@ -150,7 +154,15 @@ async def _child(
     with (folder / "mongod.log").open("wb") as output:
         # A session of its own: Ctrl-C in a terminal reaches us, and we end the server after our last write.
         child = subprocess.Popen(  # noqa: S603 - the program is the one configured
-            [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), *_command(settings, folder, socket_path)],
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                "-c",
+                _LAUNCH,
+                str(os.getpid()),
+                *_command(settings, folder, socket_path),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -243,5 +255,7 @@ async def _stop(child: subprocess.Popen[bytes]) -> None:
 def _last_words(folder: Path) -> str:
     """The last error of the server's log, in one line."""
     lines = (folder / "mongod.log").read_text("utf-8", "replace").splitlines()
-    telling = [line for line in lines if '"s":"F"' in line or '"s":"E"' in line or "error while loading" in line]
+    telling = [
+        line for line in lines if '"s":"F"' in line or '"s":"E"' in line or "error while loading" in line
+    ]
     return (telling or lines or ["it said nothing"])[-1][:300]

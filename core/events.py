@@ -10,6 +10,7 @@ import msgspec
 
 from core.access import Change, Transaction
 from core.ids import new_id
+from core.mongo import raw_collection
 
 _subscribers: dict[str, list[str]] = {}
 
@@ -43,9 +44,15 @@ async def record(tx: Transaction, event: Event) -> None:
         "actor": {"kind": tx.actor.kind, "id": tx.actor.id},
         "data": msgspec.to_builtins(event),
     }
-    await tx.database.raw("events").insert_one(document, session=tx.session)
+    await raw_collection(tx.database, "events").insert_one(document, session=tx.session)
     tx.changes.append(
-        Change(action="event", collection="events", document_ids=(event_id,), patient_id=event.patient_id, note=event.name),
+        Change(
+            action="event",
+            collection="events",
+            document_ids=(event_id,),
+            patient_id=event.patient_id,
+            note=event.name,
+        ),
     )
     for kind in _subscribers.get(event.name, ()):
         await tx.enqueue(kind, event, key=event_id, patient_id=event.patient_id)

@@ -36,7 +36,9 @@ def decode_cursor(cursor: str, sort: str, direction: int) -> dict[str, Any]:
         value, last_id = position
         return {"$or": [{sort: {operator: value}}, {sort: value, "_id": {operator: _text(last_id)}}]}
     except (binascii.Error, TypeError, ValueError, msgspec.DecodeError) as error:
-        raise Invalid("The cursor is not valid.", [FieldFault("/cursor", "not a cursor of this list")]) from error
+        raise Invalid(
+            "The cursor is not valid.", [FieldFault("/cursor", "not a cursor of this list")]
+        ) from error
 
 
 def _text(value: object) -> str:

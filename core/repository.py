@@ -6,8 +6,8 @@ entry for the audit log in its transaction, and every read of health data by a p
 returned. Reads come as msgspec Structs (`view=`), several times cheaper than documents, or as whole documents.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar, cast, overload
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Generic, Literal, TypeVar, cast, overload
 
 import msgspec
 from beanie.odm.utils.dump import get_dict
@@ -19,6 +19,7 @@ from core.access import Access, Change, Transaction
 from core.documents import PatientDocument, TenantDocument
 from core.errors import Conflict, NotFound, Stale
 from core.ids import new_id
+from core.mongo import RawCollection, raw_collection
 from core.pages import Page, cursor_after, decode_cursor
 
 Document = TypeVar("Document", bound=TenantDocument)
@@ -43,9 +44,11 @@ class Repository(Generic[Document]):
     async def get(self, access: Access, document_id: str) -> Document: ...
     @overload
     async def get(self, access: Access, document_id: str, *, view: type[View]) -> View: ...
-    async def get(self, access: Access, document_id: str, *, view: type[View] | None = None) -> Document | View:
+    async def get(
+        self, access: Access, document_id: str, *, view: type[View] | None = None
+    ) -> Document | View:
         """The document of that id, or `NotFound`."""
-        raw = await self._find_one(access, {"_id": document_id})
+        raw = await self._find_one(access, {"_id": document_id}, view)
         if raw is None:
             raise NotFound(f"There is no such {self._noun}.")
         return self._shape(raw, view)
@@ -58,7 +61,7 @@ class Repository(Generic[Document]):
         self, access: Access, query: Query, *, view: type[View] | None = None
     ) -> Document | View | None:
         """The first document that matches, or None. Encrypted look-up fields are matched by their plain value."""
-        raw = await self._find_one(access, query)
+        raw = await self._find_one(access, query, view)
         return None if raw is None else self._shape(raw, view)
 
     @overload
@@ -79,7 +82,7 @@ class Repository(Generic[Document]):
         view: type[View] | None = None,
     ) -> list[Document] | list[View]:
         """All that match, at most `limit`."""
-        rows = await self._find(access, query, sort, limit)
+        rows = await self._find(access, query, sort, limit, view)
         return cast("list[Document] | list[View]", [self._shape(row, view) for row in rows])
 
     async def page(
@@ -99,7 +102,7 @@ class Repository(Generic[Document]):
         if cursor is not None:
             bounded = {"$and": [bounded, decode_cursor(cursor, sort, direction)]}
         order = [(sort, direction)] if sort == "_id" else [(sort, direction), ("_id", direction)]
-        rows = await self._find(access, bounded, order, limit + 1)
+        rows = await self._find(access, bounded, order, limit + 1, view)
         more = len(rows) > limit
         rows = rows[:limit]
         next_cursor = cursor_after(rows[-1], sort) if more else None
@@ -126,7 +129,7 @@ class Repository(Generic[Document]):
             await self._collection(tx).insert_one(raw, session=tx.session)
         except DuplicateKeyError as error:
             raise Conflict(f"This {self._noun} exists already.", code="exists") from error
-        self._note(tx, "insert", document.id, raw)
+        self._note(tx, "insert", document.id, (), raw.get("patient_id"))
         return document
 
     async def update(
@@ -147,9 +150,10 @@ class Repository(Generic[Document]):
             session=tx.session,
         )
         if raw is None:
-            await self._refuse_update(tx, document_id, expected_version)
-        document = self._shape(cast("dict[str, Any]", raw), None)
-        self._note(tx, "update", document_id, {**fields, "patient_id": getattr(document, "patient_id", None)})
+            raise await self._refused_update(tx, document_id, expected_version)
+        await tx.database.fields.decrypt_document(self.document, raw)
+        document = self._shape(raw, None)
+        self._note(tx, "update", document_id, fields, getattr(document, "patient_id", None))
         return document
 
     async def delete(self, tx: Transaction, document_id: str) -> None:
@@ -159,7 +163,7 @@ class Repository(Generic[Document]):
         )
         if raw is None:
             raise NotFound(f"There is no such {self._noun}.")
-        self._note(tx, "delete", document_id, {"patient_id": raw.get("patient_id")})
+        self._note(tx, "delete", document_id, (), raw.get("patient_id"))
 
     # --- below the surface -----------------------------------------------------------------------------------
 
@@ -169,8 +173,12 @@ class Repository(Generic[Document]):
             f" {letter.lower()}" if letter.isupper() else letter for letter in self.document.__name__
         ).strip()
 
-    def _collection(self, access: Access) -> Any:  # noqa: ANN401 - PyMongo's collection of plain dictionaries
-        return access.database.raw(self.document.get_settings().name or "")
+    @property
+    def _collection_name(self) -> str:
+        return self.document.Settings.name
+
+    def _collection(self, access: Access) -> RawCollection:
+        return raw_collection(access.database, self._collection_name)
 
     async def _scoped(self, access: Access, query: Query) -> dict[str, Any]:
         encrypted = await access.database.fields.encrypt_query(access.organization_id, self.document, query)
@@ -182,6 +190,8 @@ class Repository(Generic[Document]):
         if issubclass(self.document, PatientDocument):
             if access.actor.kind == "patient":
                 reach["patient_id"] = access.actor.id
+            elif access.actor.emergency_patient_id is not None:
+                reach["patient_id"] = access.actor.emergency_patient_id
             elif access.actor.location_ids is not None:
                 reach["location_id"] = {"$in": sorted(access.actor.location_ids)}
         return reach
@@ -191,22 +201,46 @@ class Repository(Generic[Document]):
         if isinstance(document, PatientDocument):
             actor = access.actor
             outside |= actor.kind == "patient" and document.patient_id != actor.id
+            outside |= actor.emergency_patient_id not in (None, document.patient_id)
             outside |= actor.location_ids is not None and document.location_id not in actor.location_ids
         if outside:
             raise NotFound(f"There is no such {self._noun}.")
 
-    async def _find_one(self, access: Access, query: Query) -> dict[str, Any] | None:
-        raw = await self._collection(access).find_one(await self._scoped(access, query), session=access.session)
+    async def _find_one(
+        self, access: Access, query: Query, view: type[msgspec.Struct] | None
+    ) -> dict[str, Any] | None:
+        raw = await self._collection(access).find_one(
+            await self._scoped(access, query), self._projection(view), session=access.session
+        )
         if raw is not None:
             await self._record_read(access, [raw])
+            await access.database.fields.decrypt_document(self.document, raw)
         return raw
 
-    async def _find(self, access: Access, query: Query, sort: Sort, limit: int) -> list[dict[str, Any]]:
-        cursor = self._collection(access).find(await self._scoped(access, query), session=access.session)
-        rows: list[dict[str, Any]] = await cursor.sort(list(sort)).limit(limit).to_list()
+    async def _find(
+        self, access: Access, query: Query, sort: Sort, limit: int, view: type[msgspec.Struct] | None
+    ) -> list[dict[str, Any]]:
+        projection = self._projection(view, *(name for name, _ in sort))
+        cursor = self._collection(access).find(
+            await self._scoped(access, query), projection, session=access.session
+        )
+        rows = await cursor.sort(list(sort)).limit(limit).to_list()
         if rows:
             await self._record_read(access, rows)
+            for row in rows:
+                await access.database.fields.decrypt_document(self.document, row)
         return rows
+
+    def _projection(self, view: type[msgspec.Struct] | None, *sorted_by: str) -> dict[str, int] | None:
+        """Only the fields that a view shows, so that nothing else is sent, decoded or decrypted."""
+        if view is None:
+            return None
+        projection = {
+            "_id" if name == "id" else name: 1 for name in (*view.__struct_encode_fields__, *sorted_by)
+        }
+        if issubclass(self.document, PatientDocument):
+            projection["patient_id"] = 1  # for the audit log
+        return projection
 
     async def _record_read(self, access: Access, rows: list[dict[str, Any]]) -> None:
         if not self.document.health_data or access.actor.kind == "system":
@@ -214,7 +248,7 @@ class Repository(Generic[Document]):
         patients = {row.get("patient_id") for row in rows}
         change = Change(
             action="read",
-            collection=self.document.get_settings().name or "",
+            collection=self._collection_name,
             document_ids=tuple(row["_id"] for row in rows),
             patient_id=patients.pop() if len(patients) == 1 else None,
         )
@@ -238,19 +272,30 @@ class Repository(Generic[Document]):
     async def _encrypted(self, access: Access, raw: dict[str, Any]) -> dict[str, Any]:
         return await access.database.fields.encrypt_document(access.organization_id, self.document, raw)
 
-    async def _refuse_update(self, tx: Transaction, document_id: str, expected_version: int | None) -> None:
+    async def _refused_update(
+        self, tx: Transaction, document_id: str, expected_version: int | None
+    ) -> NotFound | Stale:
         scoped = {"_id": document_id, **self._reach(tx)}
         if expected_version is not None and await self._collection(tx).find_one(scoped, session=tx.session):
-            raise Stale(f"This {self._noun} was changed by somebody else. Read it again, then repeat your change.")
-        raise NotFound(f"There is no such {self._noun}.")
+            return Stale(
+                f"This {self._noun} was changed by somebody else. Read it again, then repeat your change."
+            )
+        return NotFound(f"There is no such {self._noun}.")
 
-    def _note(self, tx: Transaction, action: Any, document_id: str, raw: Mapping[str, Any]) -> None:  # noqa: ANN401
+    def _note(
+        self,
+        tx: Transaction,
+        action: Literal["insert", "update", "delete"],
+        document_id: str,
+        fields: Iterable[str],
+        patient_id: str | None,
+    ) -> None:
         tx.changes.append(
             Change(
                 action=action,
-                collection=self.document.get_settings().name or "",
+                collection=self._collection_name,
                 document_ids=(document_id,),
-                patient_id=raw.get("patient_id"),
-                fields=tuple(sorted(raw)) if action == "update" else (),
+                patient_id=patient_id,
+                fields=tuple(sorted(fields)),
             )
         )

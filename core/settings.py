@@ -73,7 +73,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "development"
     data: Annotated[
         Path,
-        Meta(description="Folder for everything kept on this machine: embedded database, objects, master key."),
+        Meta(
+            description="Folder for everything kept on this machine: embedded database, objects, master key."
+        ),
     ] = Path(".data")
     mongodb_uri: Annotated[
         Secret | None,
@@ -81,9 +83,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="A MongoDB 7 or 8 replica set. Without it, the embedded server is started in the data folder."
         ),
     ] = None
-    mongodb_database: Annotated[str, Meta(description="Name of the database.", min_length=1, max_length=38)] = (
-        "homestretch"
-    )
+    mongodb_database: Annotated[
+        str, Meta(description="Name of the database.", min_length=1, max_length=38)
+    ] = "homestretch"
     mongod_bin: Annotated[
         Path | None,
         Meta(
@@ -125,7 +127,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["debug", "info", "warning", "error"], Meta(description="What is worth a line in the log.")
     ] = "info"
     log_format: Annotated[
-        Literal["auto", "console", "json"], Meta(description="`auto` is `console` on a terminal and `json` elsewhere.")
+        Literal["auto", "console", "json"],
+        Meta(description="`auto` is `console` on a terminal and `json` elsewhere."),
     ] = "auto"
     otlp_endpoint: Annotated[
         str | None,
@@ -133,9 +136,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     metrics_token: Annotated[
         Secret | None,
-        Meta(description="Bearer token for `/metrics`. Without it the metrics are answered to this machine only."),
+        Meta(
+            description="Bearer token for `/metrics`. Without it the metrics are answered to this machine only."
+        ),
     ] = None
-    workers: Annotated[int, Meta(description="Worker processes that `homestretch run` starts.", ge=0, le=256)] = 1
+    workers: Annotated[
+        int, Meta(description="Worker processes that `homestretch run` starts.", ge=0, le=256)
+    ] = 1
     video_max_bytes: Annotated[
         int, Meta(description="Largest recording that is accepted, in bytes.", ge=1 << 20)
     ] = 1 << 30
@@ -216,9 +223,7 @@ _Values = dict[str, tuple[str, Any]]
 
 
 def _from_environment(environ: Mapping[str, str]) -> _Values:
-    values: _Values = {
-        name: (alias, environ[alias]) for alias, name in ALIASES.items() if environ.get(alias)
-    }
+    values: _Values = {name: (alias, environ[alias]) for alias, name in ALIASES.items() if environ.get(alias)}
     for variable, text in environ.items():
         if not variable.startswith(PREFIX) or variable in ELSEWHERE or variable in ALIASES:
             continue
