@@ -1,18 +1,26 @@
 """What can go wrong with an object or an upload, on purpose, and what must never happen.
 
-HomestretchError
-├── Conflict
-│   └── OffsetMismatch        continue at `offset`
-├── Invalid
-│   ├── ChecksumMismatch      send the same part again
-│   ├── TooLarge              send a smaller file
-│   └── UnsupportedContent    send another kind of file
-└── NotFound
-    └── UploadGone            begin a new upload
-TamperedObject                stored bytes are not what was stored: for an operator, not for the caller
+    HomestretchError
+    ├── SenderGone                ask for the offset, then continue
+    ├── Conflict
+    │   └── OffsetMismatch        continue at `offset`
+    ├── Invalid
+    │   ├── ChecksumMismatch      send the same part again
+    │   ├── TooLarge              send a smaller file
+    │   └── UnsupportedContent    send another kind of file
+    └── NotFound
+        └── UploadGone            begin a new upload
+
+`TamperedObject` is none of them: an operator must look, the caller can do nothing.
 """
 
-from core.errors import Conflict, Invalid, NotFound
+from core.errors import Conflict, HomestretchError, Invalid, NotFound
+
+
+class SenderGone(HomestretchError):
+    """The connection ended, or fell silent, before the request did."""
+
+    code = "sender-gone"
 
 
 class OffsetMismatch(Conflict):

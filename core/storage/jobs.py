@@ -1,4 +1,4 @@
-"""Background work of the storage: removing what was deleted, and tidying up after crashes and broken promises."""
+"""Background work of the storage: remove what was deleted, tidy up after crashes and broken promises."""
 
 from datetime import timedelta
 

@@ -40,8 +40,6 @@ class ObjectStorage:
         """Storage at `file:///folder` or `s3://bucket/prefix`."""
         return cls(BlobStore.at(url))
 
-    # --- reading -------------------------------------------------------------------------------------------
-
     async def open(self, access: Access, object_id: str) -> ObjectReader:
         """A reader of a finished object. One entry in the audit log, however much is then read.
 
@@ -66,8 +64,6 @@ class ObjectStorage:
         reader = await self.open(access, object_id)
         async for part in reader.stream(start, length):
             yield part
-
-    # --- writing -------------------------------------------------------------------------------------------
 
     async def write(
         self, access: Access, content: bytes, *, patient_id: str, location_id: str, content_type: str
@@ -109,8 +105,6 @@ class ObjectStorage:
         gone = {"state": "deleted", "wrapped_key": None, "sha256": None, "mac": None, "expires_at": None}
         await objects.update(tx, object_id, gone)
         await tx.enqueue("storage.remove_blobs", RemoveBlobs(object_id), key=object_id)
-
-    # --- for uploads ---------------------------------------------------------------------------------------
 
     async def create(
         self, tx: Transaction, *, patient_id: str, location_id: str, expires_at: datetime

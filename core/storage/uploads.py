@@ -20,7 +20,14 @@ from core.access import Access, Transaction
 from core.errors import Conflict, FieldFault, Invalid, Locked, Stale
 from core.repository import Repository
 from core.storage.documents import Upload
-from core.storage.errors import ChecksumMismatch, OffsetMismatch, TooLarge, UnsupportedContent, UploadGone
+from core.storage.errors import (
+    ChecksumMismatch,
+    OffsetMismatch,
+    SenderGone,
+    TooLarge,
+    UnsupportedContent,
+    UploadGone,
+)
 from core.storage.metadata import parse_metadata
 from core.storage.objects import ObjectStorage, objects
 from core.storage.sniffing import HEAD_BYTES, video_type
@@ -158,7 +165,7 @@ async def append(
 ) -> UploadStatus:
     """Take the bytes of one request from `offset` on, and complete the upload with its last byte.
 
-    `body` raises `ConnectionError` when the sender disappears. What had arrived is kept then, down to the
+    `body` raises `SenderGone` when the connection is lost. What had arrived is kept then, down to the
     byte; with a checksum, none of it is.
 
     Raises:
@@ -169,7 +176,7 @@ async def append(
         ChecksumMismatch: the part arrived damaged.
         TooLarge: more bytes than were announced.
         UnsupportedContent: it is not a video. The upload is over.
-        ConnectionError, TimeoutError: the sender disappeared, or was silent for `IDLE_LIMIT_S`.
+        SenderGone: the connection was lost, or silent for `IDLE_LIMIT_S`.
     """
     upload = await uploads.get(access, upload_id)
     if upload.state == "refused":
@@ -235,7 +242,7 @@ async def _take(
             if digest is not None:
                 digest.update(part)
             await writer.take(part)
-    except (ConnectionError, TimeoutError):
+    except SenderGone:
         if digest is None:
             await writer.finish()
         raise
@@ -245,13 +252,15 @@ async def _take(
 
 
 async def _unless_silent(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-    """The same parts; `TimeoutError` when none comes for `IDLE_LIMIT_S`."""
+    """The same parts; `SenderGone` when none comes for `IDLE_LIMIT_S`."""
     while True:
         try:
             async with asyncio.timeout(IDLE_LIMIT_S):
                 part = await anext(body)
         except StopAsyncIteration:
             return
+        except TimeoutError as error:
+            raise SenderGone("Nothing came for too long.") from error
         yield part
 
 

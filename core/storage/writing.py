@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 
 from core.access import Access
 from core.errors import Locked
-from core.mongo import RawCollection
+from core.mongo import RawCollection, raw_collection
 from core.storage.blobs import BlobStore
 from core.storage.documents import ObjectState
 from core.storage.errors import TamperedObject, UploadGone
@@ -200,7 +200,7 @@ async def extend(
         Locked: while another holder has it.
         UploadGone: if the object is not being written any more.
     """
-    ledgers = access.database.raw("stored_objects")
+    ledgers = raw_collection(access.database, "stored_objects")
     ledger = await _claim(ledgers, access.organization_id, object_id)
     renewal = asyncio.create_task(_renew(ledgers, ledger))
     try:
@@ -226,7 +226,7 @@ async def acknowledged_size(access: Access, object_id: str) -> int:
     No read of health data: nothing of the content, and asked for over and over.
     """
     identity = {"_id": object_id, "organization_id": access.organization_id, "state": "writing"}
-    raw = await access.database.raw("stored_objects").find_one(identity, projection=["size"])
+    raw = await raw_collection(access.database, "stored_objects").find_one(identity, projection=["size"])
     if raw is None:
         raise UploadGone("It is not being uploaded any more.")
     return raw["size"]
