@@ -144,6 +144,12 @@ def request_id_of(request: Request[Any, Any, Any]) -> str:
     return str(request.scope["state"].get("request_id", "unknown"))
 
 
+def wants_another_attempt(error: Exception) -> bool:
+    """Whether the database asks for the transaction around it to be run again."""
+    asks = getattr(error, "has_error_label", None)
+    return bool(asks and asks("TransientTransactionError"))
+
+
 def exception_of(scope_state: dict[str, Any]) -> Exception | None:
     """The exception that the response of this request was made from, if it was made from one."""
     return cast("Exception | None", scope_state.get("exception"))
@@ -182,8 +188,8 @@ def _http(request: Request[Any, Any, Any], error: Exception) -> Response[Problem
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     _remember(request, error)
-    # The class and the place, never the message: a driver's message may quote a document.
-    _log.error("unexpected error", error=type(error).__name__, exc_info=error)
+    if not ("transaction" in request.scope["state"] and wants_another_attempt(error)):
+        _log.error("unexpected error", error=type(error).__name__, exc_info=error)
     return problem_response(request, 500, "Something went wrong on our side. It has been logged.")
 
 
