@@ -9,23 +9,13 @@ from typing import Literal
 from msgspec import Struct
 
 from care.exercises import View
+from pose.recording import Caveat, VideoFacts
 
 ALGORITHM = "pose/1.0.0"
 """Changes whenever the same recording could give another number."""
 
 RepetitionSide = Literal["left", "right", "both"]
 Severity = Literal["info", "minor", "major"]
-
-
-class VideoInfo(Struct, frozen=True):
-    """The recording as it plays; a landmark track knows only some of it. Pixels are after rotation."""
-
-    duration_s: float
-    fps: float
-    width: int | None
-    height: int | None
-    frames: int
-    rotation_deg: int
 
 
 class ViewInfo(Struct, frozen=True):
@@ -78,7 +68,9 @@ class Repetition(Struct, frozen=True):
 
 
 class RangeOfMotion(Struct, frozen=True):
-    """ROM over the counted repetitions; `error_deg` is the expected error in this view (pose/data/validation.yaml)."""
+    """ROM over the counted repetitions; `error_deg` is the expected error in this view
+    (pose/data/validation.yaml).
+    """
 
     joint: str
     motion: str
@@ -114,13 +106,6 @@ class Quality(Struct, frozen=True):
     components: Components
 
 
-class Warning(Struct, frozen=True):  # noqa: A001 - the contract's own word; nothing here raises warnings
-    """Something a reader of the result must know."""
-
-    code: str
-    message: str
-
-
 class Timings(Struct, frozen=True):
     """Seconds spent; `realtime_factor` is total time over the recording's duration."""
 
@@ -132,12 +117,14 @@ class Timings(Struct, frozen=True):
 
 
 class Analysis(Struct, frozen=True):
-    """The whole result. Without a named exercise, `exercise` is a guess and `exercise_confidence` says how sure."""
+    """The whole result. Without a named exercise, `exercise` is a guess and `exercise_confidence` says how
+    sure.
+    """
 
     algorithm: str
     exercise: str | None
     exercise_confidence: float | None
-    video: VideoInfo
+    video: VideoFacts
     tracking: Tracking
     repetitions: list[Repetition]
     count: int
@@ -145,5 +132,5 @@ class Analysis(Struct, frozen=True):
     rom: RangeOfMotion | None
     tempo: Tempo | None
     quality: Quality
-    warnings: list[Warning]
+    warnings: list[Caveat]
     timings: Timings

@@ -1,9 +1,9 @@
 """Anatomical joint angles from landmarks, as named signals.
 
 Degrees; 0 is the anatomical position; flexion, abduction and plantarflexion are positive; left and right stay
-apart. A signal is measured in the picture (2-D) when the camera looks square onto the plane of its motion, and
-from the world landmarks (3-D) otherwise: on the validation clips 2-D side views are within 3 to 9 degrees, while
-3-D takes 20 to 40 degrees off a deep knee bend but still moves with it from any side.
+apart. A signal is measured in the picture (2-D) when the camera looks square onto the plane of its motion,
+and from the world landmarks (3-D) otherwise: on the validation clips 2-D side views are within 3 to 9
+degrees, while 3-D takes 20 to 40 degrees off a deep knee bend but still moves with it from any side.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,29 @@ from typing import Literal
 
 import numpy as np
 
-from pose.landmarks import ANKLE, EAR, ELBOW, HEEL, HIP, KNEE, NOSE, SHOULDER, TOE, WRIST, Floats, LandmarkTrack
+from pose.landmarks import (
+    ANKLE,
+    EAR,
+    ELBOW,
+    HEEL,
+    HIP,
+    KNEE,
+    NOSE,
+    SHOULDER,
+    TOE,
+    WRIST,
+    Floats,
+    LandmarkTrack,
+)
 
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
 Landmark = dict[str, int]
 
 ANKLE_TO_BALL_OF_LEG = 0.14
-"""Distance from the ankle to the ball of the foot as a fraction of hip to ankle (validation avatars, 0.13 to 0.15)."""
+"""Distance from the ankle to the ball of the foot as a fraction of hip to ankle (validation avatars, 0.13
+to 0.15).
+"""
 
 
 @dataclass(frozen=True)
@@ -28,8 +43,8 @@ class Body:
 
     Attributes:
         points: (T, 33, 2) pixels or (T, 33, 3) metres, x to the picture's right, y up, z towards the camera.
-        facing: +1 when the body's front is clockwise from the trunk's upward direction in the picture (a person
-            standing and looking to the picture's right), -1 when it is counter-clockwise.
+        facing: +1 when the body's front is clockwise from the trunk's upward direction in the picture (a
+            person standing and looking to the picture's right), -1 when it is counter-clockwise.
     """
 
     points: Floats
@@ -51,7 +66,12 @@ class Body:
 
     def outward(self, side: Side) -> Floats:
         """Unit vector from the middle of the body to one side, square to the trunk."""
-        across = self.at(HIP, "left") - self.at(HIP, "right") + self.at(SHOULDER, "left") - self.at(SHOULDER, "right")
+        across = (
+            self.at(HIP, "left")
+            - self.at(HIP, "right")
+            + self.at(SHOULDER, "left")
+            - self.at(SHOULDER, "right")
+        )
         up = self.trunk_up
         return _unit(across - up * _dot(across, up)[:, None]) * (1.0 if side == "left" else -1.0)
 
@@ -164,7 +184,9 @@ def _hip_abduction(body: Body, side: Side) -> Floats:
 
 def _plantarflexion(body: Body, side: Side) -> Floats:
     """Foot against shank; 0 when they are square."""
-    return _between(body.at(KNEE, side) - body.at(ANKLE, side), body.at(TOE, side) - body.at(HEEL, side)) - 90.0
+    return (
+        _between(body.at(KNEE, side) - body.at(ANKLE, side), body.at(TOE, side) - body.at(HEEL, side)) - 90.0
+    )
 
 
 def _heel_rise(body: Body, side: Side) -> Floats:
@@ -211,7 +233,8 @@ def _knee_valgus(body: Body, side: Side) -> Floats:
     thigh = body.at(KNEE, side) - body.at(HIP, side)
     shank = body.at(ANKLE, side) - body.at(KNEE, side)
     return np.degrees(
-        np.arctan2(_dot(shank, outward), -_dot(shank, up)) - np.arctan2(_dot(thigh, outward), -_dot(thigh, up))
+        np.arctan2(_dot(shank, outward), -_dot(shank, up))
+        - np.arctan2(_dot(thigh, outward), -_dot(thigh, up))
     )
 
 
@@ -223,8 +246,8 @@ def _shoulder_hike(body: Body, side: Side) -> Floats:
 
 
 def _single_leg_support(body: Body, side: Side) -> Floats:
-    """How far the other foot is off the floor: the angle at which the line of the ankles rises, seen from a leg's
-    length away. It is 0 on both feet and about 30 when the free foot is at mid-shank.
+    """How far the other foot is off the floor: the angle at which the line of the ankles rises, seen from a
+    leg's length away. It is 0 on both feet and about 30 when the free foot is at mid-shank.
     """
     other: Side = "right" if side == "left" else "left"
     lift = body.at(ANKLE, other)[:, 1] - body.at(ANKLE, side)[:, 1]

@@ -1,6 +1,7 @@
 """What the decoder process gives up before it reads its first byte of an untrusted video.
 
-Run by the child on itself, first thing and before any library is loaded. Two independent walls keep it off the
+Run by the child on itself, first thing and before any library is loaded. Two independent walls keep it off
+the
 network: its own empty network namespace where the machine allows one, and a seccomp filter under which asking
 for an internet socket kills the process. The filter needs no privilege; the namespace needs root or user
 namespaces. What could be put up is reported, and the parent says so out loud when there is no wall at all.
@@ -64,7 +65,8 @@ class Confinement:
 def confine(*, parent: int, memory_bytes: int, cpu_s: int) -> Confinement:
     """Confines the calling process, for good.
 
-    It dies with its parent, writes no file, dumps no core, starts no program, and is bounded in memory and CPU.
+    It dies with its parent, writes no file, dumps no core, starts no program, and is bounded in memory and
+    CPU.
 
     Args:
         parent: Process id of the parent that must still be alive.
@@ -108,14 +110,14 @@ class _Program(ctypes.Structure):
 def _forbid_sockets(libc: ctypes.CDLL) -> bool:
     """Installs the filter; False where the kernel or the processor does not support it.
 
-    Local sockets are refused politely, because the C library asks for one to look up user names; any other kind
-    of socket ends the process with SIGSYS, so that a library that reports home is noticed at once.
+    Local sockets are refused politely, because the C library asks for one to look up user names; any other
+    kind of socket ends the process with SIGSYS, so that a library that reports home is noticed at once.
     """
     machine = _MACHINES.get(platform.machine())
     if machine is None:
         return False
     number, architecture, first_argument = 0, 4, 16
-    # Each row: code, rows to skip when true, rows to skip when false, operand. The last four rows are the verdicts.
+    # Each row: code, rows to skip when true and when false, operand. The last four rows are the verdicts.
     steps = [
         (_LOAD, 0, 0, architecture),
         (_EQUAL, 0, 8, machine.audit_arch),

@@ -1,7 +1,8 @@
 """The confined child: one untrusted video in, one landmark track out.
 
-`pose.sandbox` starts it with an `Order`; it answers on standard output with messages, one JSON line each, of which
-the last says how many bytes of .npz follow. It decides nothing but what concerns the recording itself.
+`pose.sandbox` starts it with an `Order`; it answers on standard output with messages, one JSON line each,
+of which the last says how many bytes of .npz follow. It decides nothing but what concerns the recording
+itself.
 """
 
 import io
@@ -16,6 +17,7 @@ import msgspec
 
 from pose.confinement import confine
 from pose.errors import UnreadableVideo
+from pose.recording import Caveat, VideoFacts
 from pose.sniffing import HEAD_BYTES, sniff
 from pose.sources import RangeFile
 
@@ -55,24 +57,6 @@ class Order(msgspec.Struct, frozen=True):
     cpu_s: int
 
 
-class VideoFacts(msgspec.Struct, frozen=True):
-    """The recording as it plays: seconds, frames per second, pixels after rotation, frames, degrees."""
-
-    duration_s: float
-    fps: float
-    width: int
-    height: int
-    frames: int
-    rotation_deg: int
-
-
-class Warned(msgspec.Struct, frozen=True):
-    """Something the reader of a result must know."""
-
-    code: str
-    message: str
-
-
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line from the child; exactly one of the first three is set."""
 
@@ -80,7 +64,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     refused: tuple[str, str] | None = None
     track_bytes: int | None = None
     video: VideoFacts | None = None
-    warnings: list[Warned] = []
+    warnings: list[Caveat] = []
     offline: bool = False
     decode_s: float = 0.0
     pose_s: float = 0.0
@@ -125,7 +109,7 @@ class _Watching:
 
     order: Order
     answer: IO[bytes]
-    warnings: list[Warned] = field(default_factory=list[Warned])
+    warnings: list[Caveat] = field(default_factory=list[Caveat])
     video: VideoFacts | None = None
     pose_s: float = 0.0
     total_s: float = 0.0
@@ -188,7 +172,11 @@ class _Watching:
         self._judge(sight, cut_off=cut_off or lost_end)
         both = np.array(found)
         return LandmarkTrack(
-            t=np.array(times), image=both[:, 0], world=both[:, 1], width=self.video.width, height=self.video.height
+            t=np.array(times),
+            image=both[:, 0],
+            world=both[:, 1],
+            width=self.video.width,
+            height=self.video.height,
         )
 
     def _progress(self, t: float, declared_s: float | None) -> None:
@@ -199,12 +187,14 @@ class _Watching:
         video = self.video
         if video is None or video.frames == 0:
             raise UnreadableVideo(
-                "truncated_unreadable" if cut_off else "undecodable", "No picture of the video could be decoded."
+                "truncated_unreadable" if cut_off else "undecodable",
+                "No picture of the video could be decoded.",
             )
         if cut_off:
             self.warnings.append(
-                Warned(
-                    "truncated", f"The file is damaged or cut off; only its first {video.duration_s:.1f} s were analysed."
+                Caveat(
+                    "truncated",
+                    f"The file is damaged or cut off; only its first {video.duration_s:.1f} s were analysed.",
                 )
             )
         if video.duration_s < SHORTEST_S:
@@ -314,25 +304,32 @@ class _Sight:
         self._everybody = self._everybody or Landmarker(self._people_bundle, people=3, follows=False)
         self._crowded.append(is_crowded(self._everybody.find(picture)))
 
-    def judge(self, warnings: list[Warned]) -> None:
+    def judge(self, warnings: list[Caveat]) -> None:
         from pose.scene import CAMERA_MOVES, CAMERA_WANDERS  # noqa: PLC0415 - no library before confinement
 
         if not self.anybody:
             if self._scene.dark:
-                raise UnreadableVideo("too_dark", "The picture is too dark to see a person. Please add light.")
+                raise UnreadableVideo(
+                    "too_dark", "The picture is too dark to see a person. Please add light."
+                )
             raise UnreadableVideo("no_person", "No person was found in the video.")
         if sum(self._crowded) * 2 > len(self._crowded):
             raise UnreadableVideo(
-                "several_people", "Several people are in the picture. Please film the exercising person alone."
+                "several_people",
+                "Several people are in the picture. Please film the exercising person alone.",
             )
         if self._scene.camera_travel > CAMERA_MOVES:
-            raise UnreadableVideo("camera_moving", "The camera moves too much. Please put the phone on something firm.")
+            raise UnreadableVideo(
+                "camera_moving", "The camera moves too much. Please put the phone on something firm."
+            )
         if any(self._crowded):
-            warnings.append(Warned("another_person", "Another person is in the picture for a part of the video."))
+            warnings.append(
+                Caveat("another_person", "Another person is in the picture for a part of the video.")
+            )
         if self._scene.camera_travel > CAMERA_WANDERS:
-            warnings.append(Warned("camera_unsteady", "The camera moves a little; angles are less exact."))
+            warnings.append(Caveat("camera_unsteady", "The camera moves a little; angles are less exact."))
         if self._scene.dark:
-            warnings.append(Warned("dark", "The picture is dark; angles are less exact."))
+            warnings.append(Caveat("dark", "The picture is dark; angles are less exact."))
 
 
 def _checked_stream(container: "InputContainer") -> "VideoStream":
@@ -347,14 +344,15 @@ def _checked_stream(container: "InputContainer") -> "VideoStream":
         raise UnreadableVideo("unsupported_codec", f"Videos of the kind {context.name!r} are not supported.")
     if context.width * context.height > LARGEST_PIXELS:
         raise UnreadableVideo(
-            "too_large", f"The picture is {context.width} × {context.height}; at most 4K is supported."
+            "too_large", f"The picture is {context.width} x {context.height}; at most 4K is supported."
         )
     if min(context.width, context.height) < SMALLEST_SIDE:
-        raise UnreadableVideo("too_small", f"The picture is only {context.width} × {context.height}.")
+        raise UnreadableVideo("too_small", f"The picture is only {context.width} x {context.height}.")
     seconds = _declared_seconds(container, stream)
     if seconds is not None and seconds > LONGEST_S:
         raise UnreadableVideo(
-            "too_long", f"The video lasts {seconds / 60:.0f} minutes; at most {LONGEST_S / 60:.0f} are supported."
+            "too_long",
+            f"The video lasts {seconds / 60:.0f} minutes; at most {LONGEST_S / 60:.0f} are supported.",
         )
     context.thread_count = 1
     return stream
@@ -372,7 +370,9 @@ def _declared_seconds(container: "InputContainer", stream: "VideoStream") -> flo
 def _unopened(file: IO[bytes], container_format: str) -> UnreadableVideo:
     """Why FFmpeg could not open it: an MP4 keeps its index at the end, and loses it when it is cut off."""
     if container_format == "mov" and not _has_index(file):
-        return UnreadableVideo("truncated_unreadable", "The file is cut off: its index at the end is missing.")
+        return UnreadableVideo(
+            "truncated_unreadable", "The file is cut off: its index at the end is missing."
+        )
     return UnreadableVideo("undecodable", "The file looks like a video but cannot be decoded.")
 
 

@@ -1,6 +1,7 @@
 """From a recording or a landmark track to its analysis.
 
-`analyze_track` is a pure function. `analyze_source` and `analyze_video` decode in a confined child process first.
+`analyze_track` is a pure function. `analyze_source` and `analyze_video` decode in a confined child process
+first.
 """
 
 import asyncio
@@ -22,10 +23,9 @@ from pose.analysis import (
     Tempo,
     Timings,
     Tracking,
-    VideoInfo,
     ViewInfo,
-    Warning,
 )
+from pose.angles import SIGNALS
 from pose.errors import UnreadableTrack
 from pose.form import FormJudge
 from pose.landmarks import LandmarkTrack
@@ -33,7 +33,8 @@ from pose.limbs import Limb, Motion, follow
 from pose.models import Variant
 from pose.quality import repetition_score, set_quality
 from pose.recognition import Guess, counting_without_exercise, recognize
-from pose.repetitions import Criteria, Movement
+from pose.recording import Caveat, VideoFacts
+from pose.repetitions import SWING_OF_RANGE, UNSURE_SWING_OF_RANGE, Criteria, Movement
 from pose.sandbox import DecodedVideo, decode
 from pose.smoothing import Curve
 from pose.sources import FileSource, RangeSource, ReadRange, VideoSource
@@ -57,8 +58,13 @@ BODY_LANDMARKS = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
 SHORTEST_TRACK_S = 1.0
 FAINT = 0.5
 PLOTTED_POINTS = 600
-SHRUNK_RANGE = 0.6
-"""3-D takes up to half off a range of motion, so the smallest movement that counts shrinks with it."""
+SHRUNK_RANGE = 0.4
+"""3-D takes up to two thirds off a range of motion, so the smallest movement that counts shrinks with
+it...
+"""
+
+NOISE_DEG = 6.0
+"""...but not below what the angles of someone standing still wander."""
 
 UNEVEN_RANGE = 0.75
 """3-D takes more off a shallow movement than off a deep one, so fewer are called partial."""
@@ -66,7 +72,9 @@ UNEVEN_RANGE = 0.75
 
 @dataclass(frozen=True)
 class PlottedCurve:
-    """The primary angle for drawing: seconds and degrees, at most `PLOTTED_POINTS`; None where it is not known."""
+    """The primary angle for drawing: seconds and degrees, at most `PLOTTED_POINTS`; None where it is not
+    known.
+    """
 
     t_s: list[float]
     deg: list[float | None]
@@ -119,7 +127,9 @@ async def analyze_video(
     return await _analyze(FileSource(path), exercise, side, model, on_progress)
 
 
-def analyze_track(track: LandmarkTrack, *, exercise: Exercise | None, side: SideWish | None = None) -> VideoAnalysis:
+def analyze_track(
+    track: LandmarkTrack, *, exercise: Exercise | None, side: SideWish | None = None
+) -> VideoAnalysis:
     """Analyses landmarks.
 
     Raises:
@@ -130,7 +140,7 @@ def analyze_track(track: LandmarkTrack, *, exercise: Exercise | None, side: Side
         raise UnreadableTrack("Nobody is in this track.")
     if track.frames < 2 or track.t[-1] < SHORTEST_TRACK_S:  # noqa: PLR2004 - one frame has no duration
         raise UnreadableTrack(f"The track is shorter than {SHORTEST_TRACK_S:.0f} second.")
-    video = VideoInfo(
+    video = VideoFacts(
         duration_s=round(float(track.t[-1] + 1.0 / track.rate), 3),
         fps=round(track.rate, 3),
         width=track.width,
@@ -145,7 +155,11 @@ def analyze_track(track: LandmarkTrack, *, exercise: Exercise | None, side: Side
 
 
 async def _analyze(
-    source: VideoSource, exercise: Exercise | None, side: SideWish | None, model: Model, on_progress: OnProgress | None
+    source: VideoSource,
+    exercise: Exercise | None,
+    side: SideWish | None,
+    model: Model,
+    on_progress: OnProgress | None,
 ) -> VideoAnalysis:
     variant: Variant = AUTO_MODEL if model == "auto" else model
 
@@ -166,12 +180,9 @@ def _analyze_decoded(
     decoded: DecodedVideo, model: Variant, exercise: Exercise | None, side: SideWish | None
 ) -> VideoAnalysis:
     started = perf_counter()
-    facts = decoded.video
-    video = VideoInfo(facts.duration_s, facts.fps, facts.width, facts.height, facts.frames, facts.rotation_deg)
-    warnings = [Warning(warned.code, warned.message) for warned in decoded.warnings]
-    result = _Study(decoded.track, exercise, side).result(video, model, warnings)
+    result = _Study(decoded.track, exercise, side).result(decoded.video, model, decoded.warnings)
     spent = perf_counter() - started
-    timings = _timings(decoded.decode_s, decoded.pose_s, spent, facts.duration_s)
+    timings = _timings(decoded.decode_s, decoded.pose_s, spent, decoded.video.duration_s)
     return replace(result, analysis=_with_timings(result.analysis, timings))
 
 
@@ -193,7 +204,7 @@ class _Study:
             self._exercise and self._view.label in self._exercise.motion.suited_views and track.measurable
         )
 
-    def result(self, video: VideoInfo, model: str, warnings: list[Warning]) -> VideoAnalysis:
+    def result(self, video: VideoFacts, model: str, warnings: list[Caveat]) -> VideoAnalysis:
         repetitions, movements = self._repetitions()
         counted = [one for one in repetitions if one.counted]
         tracking = self._tracking(model)
@@ -278,28 +289,36 @@ class _Study:
             error_deg=expected_error(motion.signal, self._view.label, square_on=self._suited),
         )
 
-    def _warnings(self, tracking: Tracking) -> list[Warning]:
-        warnings: list[Warning] = []
+    def _warnings(self, tracking: Tracking) -> list[Caveat]:
+        warnings: list[Caveat] = []
         if not self._track.timed:
-            warnings.append(Warning("assumed_rate", "The track has no times; 30 frames a second are assumed."))
+            warnings.append(Caveat("assumed_rate", "The track has no times; 30 frames a second are assumed."))
         if not self._track.measurable:
             warnings.append(
-                Warning("rom_unavailable", "The picture's proportions are unknown: range of motion is not available.")
+                Caveat(
+                    "rom_unavailable",
+                    "The picture's proportions are unknown: range of motion is not available.",
+                )
             )
         elif self._exercise and not self._suited:
             wanted = " or ".join(self._exercise.motion.suited_views)
             warnings.append(
-                Warning(
+                Caveat(
                     "view_unsuited",
-                    f"The camera sees the {tracking.view.label}; range of motion of this exercise needs the {wanted}.",
+                    f"Filmed from the {tracking.view.label}; range of motion here needs the {wanted}.",
                 )
             )
         if self._exercise is None:
-            warnings.append(Warning("exercise_unknown", "The exercise was not recognised; its movements are counted."))
+            warnings.append(
+                Caveat("exercise_unknown", "The exercise was not recognised; its movements are counted.")
+            )
         trusted = max((limb.trusted for limb in self._limbs), default=0.0)
         if trusted < FAINT or tracking.detection_rate < FAINT:
             warnings.append(
-                Warning("low_visibility", "The exercising limb is hidden or out of the picture for much of the time.")
+                Caveat(
+                    "low_visibility",
+                    "The exercising limb is hidden or out of the picture for much of the time.",
+                )
             )
         return warnings
 
@@ -313,16 +332,19 @@ class _Study:
 def _motion(exercise: Exercise, track: LandmarkTrack, view: CameraView) -> Motion:
     phases, motion = exercise.phases, exercise.motion
     square_on = view.label in motion.suited_views
-    faithful = square_on and track.measurable
+    faithful = (square_on or SIGNALS[motion.signal].flat) and track.measurable
     return Motion(
         signal=motion.signal,
         criteria=Criteria(
             rest_is_high=motion.rest == "high",
-            minimum_rom_deg=phases.minimum_rom_deg * (1.0 if faithful else SHRUNK_RANGE),
+            minimum_rom_deg=phases.minimum_rom_deg
+            if faithful
+            else max(NOISE_DEG, phases.minimum_rom_deg * SHRUNK_RANGE),
             partial_below_fraction=phases.partial_below_fraction * (1.0 if faithful else UNEVEN_RANGE),
             minimum_s=phases.minimum_repetition_s,
             maximum_s=phases.maximum_repetition_s,
             hold_band_deg=phases.hold_band_deg,
+            swing_of_range=SWING_OF_RANGE if track.measurable else UNSURE_SWING_OF_RANGE,
         ),
         square_on=square_on,
         both_together=motion.sides == "both",
@@ -364,5 +386,9 @@ def _with_timings(analysis: Analysis, timings: Timings) -> Analysis:
 def _timings(decode_s: float, pose_s: float, analysis_s: float, duration_s: float) -> Timings:
     total = decode_s + pose_s + analysis_s
     return Timings(
-        round(decode_s, 3), round(pose_s, 3), round(analysis_s, 3), round(total, 3), round(total / duration_s, 4)
+        round(decode_s, 3),
+        round(pose_s, 3),
+        round(analysis_s, 3),
+        round(total, 3),
+        round(total / duration_s, 4),
     )

@@ -1,10 +1,10 @@
 """What can go wrong with an analysis, by what the caller can do about it.
 
-    PoseError
-    ├── UnreadableVideo    the recording cannot be analysed: show the reason, ask for another one
-    ├── UnreadableTrack    the landmark file cannot be analysed: likewise
-    ├── ModelMissing       the landmark models are not built on this machine: run `python -m pose.models`
-    └── DecoderFailed      our decoder broke: a defect, worth a retry and a report
+PoseError
+├── UnreadableVideo    the recording cannot be analysed: show the reason, ask for another one
+├── UnreadableTrack    the landmark file cannot be analysed: likewise
+├── ModelMissing       the landmark models are not built on this machine: run `python -m pose.models`
+└── DecoderFailed      our decoder broke: a defect, worth a retry and a report
 """
 
 

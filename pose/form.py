@@ -36,7 +36,9 @@ class FormJudge:
         broken: list[Finding] = []
         for rule, curves in self._rules:
             measured = [_statistic(rule, curve, movement) for curve in curves]
-            worst = (max if rule.direction == "above" else min)(measured, key=lambda pair: pair[0], default=None)
+            worst = (max if rule.direction == "above" else min)(
+                measured, key=lambda pair: pair[0], default=None
+            )
             if worst is not None and _breaks(rule, worst[0]):
                 broken.append(
                     Finding(

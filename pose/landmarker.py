@@ -3,12 +3,15 @@
 import sys
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose.landmarks import LANDMARKS, Floats
+
+Untyped: TypeAlias = Any
+"""mediapipe and its objects: it ships no types."""
 
 Picture = NDArray[np.uint8]
 """(height, width, 3) RGB."""
@@ -49,21 +52,18 @@ class Landmarker:
     def close(self) -> None:
         self._network.close()
 
-    def _image(self, picture: Picture) -> Any:
+    def _image(self, picture: Picture) -> Untyped:
         return self._mediapipe.Image(
             image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(picture)
         )
 
 
-def _points(landmarks: Any) -> Floats:
-    return np.fromiter(
-        ((point.x, point.y, point.z, point.visibility) for point in landmarks),
-        dtype=np.dtype((np.float64, 4)),
-        count=LANDMARKS,
-    )
+def _points(landmarks: Untyped) -> Floats:
+    points = [(point.x, point.y, point.z, point.visibility) for point in landmarks]
+    return np.array(points, np.float64).reshape(LANDMARKS, 4)
 
 
-def _import_mediapipe() -> Any:
+def _import_mediapipe() -> Untyped:
     """Imports mediapipe without its plotting.
 
     Its drawing module loads matplotlib.pyplot, which costs a third of a second and wants to write a font
@@ -74,7 +74,7 @@ def _import_mediapipe() -> Any:
         if name not in sys.modules:
             sys.modules[name] = types.ModuleType(name)
             absent.append(name)
-    load: Callable[[str], Any] = __import__
+    load: Callable[[str], Untyped] = __import__
     try:
         return load("mediapipe")
     finally:

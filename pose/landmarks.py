@@ -68,7 +68,7 @@ class LandmarkTrack:
     @property
     def present(self) -> NDArray[np.bool_]:
         """(T,) whether a person was found in each frame."""
-        return np.isfinite(self.image[:, :, :2]).all(axis=(1, 2))
+        return np.asarray(np.isfinite(self.image[:, :, :2]).all(axis=(1, 2)))
 
     @property
     def measurable(self) -> bool:

@@ -1,8 +1,8 @@
 """Which limb an exercise is counted on, and its movements.
 
-Asked for a side, that side is followed. Otherwise the limbs decide: when both move together they are one movement,
-seen on the nearer limb from the side and on the mean of both from the front; when they take turns, each is
-counted on its own; when only one moves, the other is left out.
+Asked for a side, that side is followed. Otherwise the limbs decide: when both move together they are one
+movement, seen on the nearer limb from the side and on the mean of both from the front; when they take
+turns, each is counted on its own; when only one moves, the other is left out.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +18,9 @@ from pose.swaps import follow_limb
 from pose.view import CameraView
 
 FAINTEST = 0.2
-"""Landmark visibility below which an angle is a guess: an elbow outside the picture has been seen to "bend" by 70."""
+"""Landmark visibility below which an angle is a guess: an elbow outside the picture has been seen to "bend"
+by 70.
+"""
 
 STILL_LIMB = 0.5
 """A limb that moves less than this fraction of the other one is not exercising."""
@@ -96,9 +98,7 @@ def nearer_side(track: LandmarkTrack, signal: str, view: CameraView) -> Side | N
     return "left" if view.yaw_deg > 0 else "right"
 
 
-def angle_of(
-    track: LandmarkTrack, signal: str, sides: tuple[Side, ...], *, square_on: bool
-) -> Curve | None:
+def angle_of(track: LandmarkTrack, signal: str, sides: tuple[Side, ...], *, square_on: bool) -> Curve | None:
     """The smoothed mean angle of the given sides; None when it cannot be made out."""
     return _angle(track, signal, sides, square_on=square_on)[0]
 

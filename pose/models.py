@@ -1,6 +1,7 @@
 """The landmark models, built on this machine at install time: `python -m pose.models [DIRECTORY]`.
 
-No package registry carries the ready-made `.task` bundles, but the npm package `@mediapipe/pose` carries their
+No package registry carries the ready-made `.task` bundles, but the npm package `@mediapipe/pose` carries
+their
 parts: three landmark networks and, inside a packed archive, the person detector. Each part gets the TFLite
 metadata that the Tasks API asks for, and the pairs are zipped the way it can map into memory. Download and
 results are checked against known digests, so every machine analyses with the very same weights.
@@ -17,10 +18,15 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from pose.errors import ModelMissing
+
+Untyped: TypeAlias = Any
+"""Generated flatbuffer classes and their builder: they carry no types."""
 
 Variant = Literal["lite", "full", "heavy"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
@@ -71,10 +77,14 @@ def build_models(directory: Path) -> list[Path]:
     detector = _with_metadata(_packed_detector(parts), mean=127.5, std=127.5, low=-1.0, outputs=2)
     built: list[Path] = []
     for variant in wanted:
-        network = _with_metadata(parts[f"pose_landmark_{variant}.tflite"], mean=0.0, std=255.0, low=0.0, outputs=5)
+        network = _with_metadata(
+            parts[f"pose_landmark_{variant}.tflite"], mean=0.0, std=255.0, low=0.0, outputs=5
+        )
         bundle = _zipped([("pose_detector.tflite", detector), ("pose_landmarks_detector.tflite", network)])
         if hashlib.sha256(bundle).hexdigest() != BUNDLE_SHA256[variant]:
-            raise ModelMissing(f"The {variant} model came out different from the validated one; it was not kept.")
+            raise ModelMissing(
+                f"The {variant} model came out different from the validated one; it was not kept."
+            )
         path = _bundle(directory, variant)
         unfinished = path.with_suffix(f".{os.getpid()}.part")
         unfinished.write_bytes(bundle)
@@ -142,11 +152,9 @@ def _with_metadata(network: bytes, *, mean: float, std: float, low: float, outpu
         low: Smallest value after scaling; the largest is 1.
         outputs: How many output tensors the network has.
     """
-    # The generated flatbuffer classes carry no types; mediapipe's own writer does not import in this version.
-    import flatbuffers  # noqa: PLC0415 - only the builder needs them
-    from mediapipe.tasks.metadata import schema_py_generated  # noqa: PLC0415
-
-    tflite: Any = schema_py_generated
+    # mediapipe has a writer for this, but it does not import in the pinned version.
+    flatbuffers: Untyped = import_module("flatbuffers")
+    tflite: Untyped = import_module("mediapipe.tasks.metadata.schema_py_generated")
     model = tflite.ModelT.InitFromObj(tflite.Model.GetRootAsModel(network, 0))
     description = tflite.BufferT()
     description.data = _scaling_metadata(mean=mean, std=std, low=low, outputs=outputs)
@@ -156,15 +164,17 @@ def _with_metadata(network: bytes, *, mean: float, std: float, low: float, outpu
     model.metadata = [*(model.metadata or []), entry]
     for buffer in model.buffers:
         buffer.Pack = _aligned_packer(tflite, buffer)
-    builder: Any = flatbuffers.Builder(len(network) + 65536)
+    builder: Untyped = flatbuffers.Builder(len(network) + 65536)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
 
-def _aligned_packer(tflite: Any, buffer: Any) -> Any:
-    """A `Pack` that keeps weights 16-byte aligned, as the TFLite schema demands and the generated one forgets."""
+def _aligned_packer(tflite: Untyped, buffer: Untyped) -> Callable[[Untyped], Untyped]:
+    """A `Pack` that keeps weights 16-byte aligned, as the TFLite schema demands and the generated one
+    forgets.
+    """
 
-    def pack(builder: Any) -> Any:
+    def pack(builder: Untyped) -> Untyped:
         offset = None
         if buffer.data is not None:
             data = bytes(buffer.data)
@@ -181,10 +191,8 @@ def _aligned_packer(tflite: Any, buffer: Any) -> Any:
 
 
 def _scaling_metadata(*, mean: float, std: float, low: float, outputs: int) -> bytes:
-    import flatbuffers  # noqa: PLC0415 - only the builder needs them
-    from mediapipe.tasks.metadata import metadata_schema_py_generated  # noqa: PLC0415
-
-    schema: Any = metadata_schema_py_generated
+    flatbuffers: Untyped = import_module("flatbuffers")
+    schema: Untyped = import_module("mediapipe.tasks.metadata.metadata_schema_py_generated")
     image = schema.TensorMetadataT()
     image.name = "image"
     image.content = schema.ContentT()
@@ -204,13 +212,14 @@ def _scaling_metadata(*, mean: float, std: float, low: float, outputs: int) -> b
     metadata = schema.ModelMetadataT()
     metadata.subgraphMetadata = [graph]
     metadata.minParserVersion = "1.0.0"
-    builder: Any = flatbuffers.Builder(0)
+    builder: Untyped = flatbuffers.Builder(0)
     builder.Finish(metadata.Pack(builder), b"M001")
     return bytes(builder.Output())
 
 
 def _zipped(files: list[tuple[str, bytes]]) -> bytes:
-    """An uncompressed zip whose payloads start at multiples of 64 bytes, so that they can be mapped into memory.
+    """An uncompressed zip whose payloads start at multiples of 64 bytes, so that they can be mapped into
+    memory.
 
     Timestamps are fixed: the same parts always give the same bytes.
     """

@@ -1,7 +1,8 @@
 """The score of a repetition and of a set, with its parts.
 
-`range` is ROM against the exercise's target, `form` 100 less deductions for findings, `consistency` the evenness of
-ROM and duration, `tracking` how well the body was seen. Weights and deductions are in data/scoring.yaml.
+`range` is ROM against the exercise's target, `form` 100 less deductions for findings, `consistency` the
+evenness of ROM and duration, `tracking` how well the body was seen. Weights and deductions are in
+data/scoring.yaml.
 """
 
 import datetime as dt
@@ -62,7 +63,9 @@ def set_quality(
         return Quality(0.0, Components(None, None, None, seen))
     reached = None
     if target_rom_deg and rom_reliable:
-        reached = 100.0 * float(np.mean([min(1.0, movement.rom_deg / target_rom_deg) for movement in movements]))
+        reached = 100.0 * float(
+            np.mean([min(1.0, movement.rom_deg / target_rom_deg) for movement in movements])
+        )
     form = float(np.mean(scores))
     parts = {"range": reached, "form": form, "consistency": _consistency(movements), "tracking": seen}
     told = {name: value for name, value in parts.items() if value is not None}

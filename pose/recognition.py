@@ -1,8 +1,8 @@
 """Which exercise a recording shows, when nobody said.
 
-A handful of features say in what posture the body is and which joints move how far. Each exercise has a profile
-(data/recognition.yaml) of what it looks like; the nearest profile is the guess, and when none is near the motion is
-counted all the same on the joint that moves most.
+A handful of features say in what posture the body is and which joints move how far. Each exercise has a
+profile (data/recognition.yaml) of what it looks like; the nearest profile is the guess, and when none is
+near the motion is counted all the same on the joint that moves most.
 """
 
 import datetime as dt
@@ -18,15 +18,12 @@ from care.exercises import Exercise
 from pose.angles import SIDES, Side, body_of, measure, visibility
 from pose.landmarks import ANKLE, ELBOW, HIP, SHOULDER, Floats, LandmarkTrack
 from pose.limbs import FAINTEST, Motion, nearer_side
-from pose.repetitions import Criteria
+from pose.repetitions import UNSURE_SWING_OF_RANGE, Criteria
 from pose.smoothing import smooth
 from pose.view import CameraView
 
 LEAST_CONFIDENCE = 0.35
 """Below this no guess is made."""
-
-COUNTABLE = ("knee_flexion", "hip_flexion", "elbow_flexion", "shoulder_elevation", "hip_abduction", "heel_rise")
-"""Signals an unknown motion may be counted on."""
 
 DESCRIBED = (
     "knee_flexion",
@@ -38,7 +35,7 @@ DESCRIBED = (
 )
 """Signals whose travel describes a motion."""
 
-USUAL_EXCURSION = {
+USUAL_EXCURSION: dict[str, float] = {
     "knee_flexion": 90.0,
     "hip_flexion": 60.0,
     "elbow_flexion": 110.0,
@@ -46,13 +43,15 @@ USUAL_EXCURSION = {
     "hip_abduction": 30.0,
     "heel_rise": 30.0,
 }
-"""Degrees of a full movement, by which signals are made comparable."""
+"""Degrees of a full movement of the signals an unknown motion may be counted on, to make them comparable."""
 
 UNKNOWN_MINIMUM_DEG = 12.0
 
 
 class Trait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a feature is usually like, and how far it may stray; beyond `centre` in the `open` direction is fine."""
+    """What a feature is usually like, and how far it may stray; beyond `centre` in the `open` direction is
+    fine.
+    """
 
     centre: float
     tolerance: float
@@ -87,7 +86,11 @@ def recognize(track: LandmarkTrack, view: CameraView, exercises: Iterable[Exerci
         return None
     features = describe(track, view)
     known = profiles().profiles
-    fits = {one: _fit(features, known[one.id]) for one in exercises if one.id in known and one.motion.kind == "repetitions"}
+    fits = {
+        one: _fit(features, known[one.id])
+        for one in exercises
+        if one.id in known and one.motion.kind == "repetitions"
+    }
     if not fits:
         return None
     best = max(fits, key=lambda one: fits[one])
@@ -97,14 +100,15 @@ def recognize(track: LandmarkTrack, view: CameraView, exercises: Iterable[Exerci
 
 def counting_without_exercise(track: LandmarkTrack, view: CameraView) -> Motion:
     """How to count a motion that was not recognised: on the signal that moves furthest for its joint."""
-    square_on = {name: view.label != "oblique" for name in COUNTABLE}
-    reach = {
-        name: max(_reach(_steady(track, name, side, square_on=square_on[name])) for side in SIDES) / usual
-        for name, usual in USUAL_EXCURSION.items()
-    }
-    signal = max(reach, key=lambda name: reach[name])
+    square_on = view.label != "oblique"
+
+    def explained(name: str) -> float:
+        curves = [_steady(track, name, side, square_on=square_on) for side in SIDES]
+        return max(_periodic_reach(curve, track.rate) for curve in curves) / USUAL_EXCURSION[name]
+
+    signal = max(USUAL_EXCURSION, key=explained)
     side = nearer_side(track, signal, view) or "left"
-    angle = _steady(track, signal, side, square_on=square_on[signal])
+    angle = _steady(track, signal, side, square_on=square_on)
     return Motion(
         signal=signal,
         criteria=Criteria(
@@ -113,8 +117,9 @@ def counting_without_exercise(track: LandmarkTrack, view: CameraView) -> Motion:
             partial_below_fraction=0.6,
             minimum_s=0.6,
             maximum_s=30.0,
+            swing_of_range=UNSURE_SWING_OF_RANGE,
         ),
-        square_on=square_on[signal],
+        square_on=square_on,
         both_together=False,
     )
 
@@ -129,7 +134,11 @@ def describe(track: LandmarkTrack, view: CameraView) -> dict[str, float]:
         mover = max(angles, key=lambda one: _reach(angles[one]))
         angle = angles[mover]
         low, high = np.nanpercentile(angle, (3, 97)) if np.isfinite(angle).any() else (0.0, 0.0)
-        features |= {f"{name}_reach": float(high - low), f"{name}_low": float(low), f"{name}_high": float(high)}
+        features |= {
+            f"{name}_reach": float(high - low),
+            f"{name}_low": float(low),
+            f"{name}_high": float(high),
+        }
         opening = angle[np.isfinite(angle)][: max(3, int(0.5 * track.rate))]
         features[f"{name}_start"] = float(np.median(opening)) if opening.size else 0.0
     body = body_of(track)
@@ -162,11 +171,32 @@ def _steady(track: LandmarkTrack, name: str, side: Side, *, square_on: bool) -> 
     )
     if curve is None:
         return np.full(track.frames, np.nan)
-    return np.where(curve.known, curve.deg, np.nan)
+    known = curve.deg.copy()
+    known[~curve.known] = np.nan
+    return known
 
 
 def _reach(angle: Floats) -> float:
     return float(np.ptp(np.nanpercentile(angle, (3, 97)))) if np.isfinite(angle).any() else 0.0
+
+
+def _periodic_reach(angle: Floats, rate: float) -> float:
+    """Reach times how well the angle repeats itself: its best correlation with itself a repetition later."""
+    if np.isfinite(angle).sum() < 2:  # noqa: PLR2004 - nothing repeats
+        return 0.0
+    known = np.isfinite(angle)
+    whole = np.interp(np.arange(len(angle)), np.flatnonzero(known), angle[known])
+    centred: Floats = np.asarray(whole - np.mean(whole), float)
+    power = float(np.mean(centred**2))
+    shortest, longest = max(1, int(0.8 * rate)), min(len(centred) // 2, int(10 * rate))
+    if power < 1e-9 or shortest >= longest:  # noqa: PLR2004 - no movement, or too short to repeat
+        return 0.1 * _reach(angle)
+    later = np.array(
+        [float(np.mean(centred[lag:] * centred[:-lag])) / power for lag in range(shortest, longest)]
+    )
+    # Nearly constant correlation at short lags is slowness, not repetition: count from the first dip on.
+    first_dip = int(np.argmax(later < later.max() * 0.5)) if (later < later.max() * 0.5).any() else 0
+    return _reach(angle) * max(0.1, float(later[first_dip:].max()))
 
 
 def _rests_high(angle: Floats) -> bool:
@@ -175,17 +205,19 @@ def _rests_high(angle: Floats) -> bool:
     if not known.size:
         return False
     low, high = np.percentile(known, (3, 97))
-    height = (known - low) / max(high - low, 1e-9)
+    height: Floats = np.asarray((known - low) / max(float(high - low), 1e-9), float)
     ends = np.concatenate([height[: max(1, len(height) // 20)], height[-max(1, len(height) // 20) :]])
-    lingering = np.mean(height > 0.75) - np.mean(height < 0.25)  # noqa: PLR2004 - the outer quarters
-    return bool(lingering + (np.mean(ends) - 0.5) > 0)
+    lingering = float(np.mean(height > 0.75)) - float(np.mean(height < 0.25))  # noqa: PLR2004 - the outer quarters
+    return lingering + float(np.mean(ends)) > 0.5  # noqa: PLR2004 - half-way up
 
 
 def _hip_rise(track: LandmarkTrack) -> float:
     """How far the hips travel up and down in the picture, as a fraction of the longest leg seen."""
     points = track.pixels()
     hips = (points[:, HIP["left"], 1] + points[:, HIP["right"], 1]) / 2
-    legs = np.linalg.norm(points[:, [HIP["left"], HIP["right"]]] - points[:, [ANKLE["left"], ANKLE["right"]]], axis=2)
+    legs = np.linalg.norm(
+        points[:, [HIP["left"], HIP["right"]]] - points[:, [ANKLE["left"], ANKLE["right"]]], axis=2
+    )
     return float(np.ptp(np.nanpercentile(hips, (3, 97)))) / max(float(np.nanpercentile(legs, 95)), 1e-9)
 
 

@@ -1,8 +1,9 @@
 """Repetitions in the curve of a joint angle.
 
-A movement is an excursion away from rest and back. Turning points are taken with hysteresis: a swing counts only
-when it exceeds a threshold that adapts to the patient's own range in this recording, so that a stiff knee that
-moves 30 degrees is counted as surely as one that moves 130, and the sway of someone standing still is not.
+A movement is an excursion away from rest and back. Turning points are taken with hysteresis: a swing counts
+only when it exceeds a threshold that adapts to the patient's own range in this recording, so that a stiff
+knee that moves 30 degrees is counted as surely as one that moves 130, and the sway of someone standing
+still is not.
 """
 
 from dataclasses import dataclass
@@ -13,8 +14,11 @@ from numpy.typing import NDArray
 from pose.landmarks import Floats
 from pose.smoothing import Curve
 
-SWING_OF_RANGE = 0.22
+SWING_OF_RANGE = 0.25
 """Smallest swing, as a fraction of the patient's range, that is a movement of its own."""
+
+UNSURE_SWING_OF_RANGE = 0.45
+"""The same where the angle itself is unsure: proportions lost, or an exercise nobody named."""
 
 RETURN_OF_RISE = 0.45
 """How much of its rise a movement must give back before the next one can begin."""
@@ -57,25 +61,29 @@ class Criteria:
     minimum_s: float
     maximum_s: float
     hold_band_deg: float | None = None
+    swing_of_range: float = SWING_OF_RANGE
+
+    @property
+    def sign(self) -> float:
+        """What turns the angle into effort, which rises away from rest."""
+        return -1.0 if self.rest_is_high else 1.0
 
 
 def find_movements(curve: Curve, criteria: Criteria) -> list[Movement]:
     """Every movement in a curve, in time order, partial ones marked."""
     if len(curve.t) < 5:  # noqa: PLR2004 - too short for an excursion
         return []
-    sign = -1.0 if criteria.rest_is_high else 1.0
-    effort = sign * curve.deg
+    effort = criteria.sign * curve.deg
     known = effort[curve.known]
     if not known.size:
         return []
     reach = float(np.ptp(np.percentile(known, (2, 98))))
-    swing = max(criteria.minimum_rom_deg, SWING_OF_RANGE * reach)
+    swing = max(criteria.minimum_rom_deg, criteria.swing_of_range * reach)
     peaks = _separate(effort, _turning_points(effort, swing), reach)
     found = [
         movement
         for before, peak, after in peaks
-        if (movement := _describe(curve, effort, sign, before, peak, after, criteria)) is not None
-        and curve.known[peak]
+        if (movement := _describe(curve, (before, peak, after), criteria)) is not None and curve.known[peak]
     ]
     return _mark_partial(found, criteria.partial_below_fraction)
 
@@ -107,24 +115,30 @@ def _turning_points(effort: Floats, swing: float) -> list[tuple[int, int, int]]:
 
 
 def _separate(effort: Floats, peaks: list[tuple[int, int, int]], reach: float) -> list[tuple[int, int, int]]:
-    """Joins excursions that never came near rest in between: a wobble at the top is not a second repetition."""
+    """Joins excursions that never came near rest in between: a wobble at the top is not a second
+    repetition.
+    """
     separate: list[tuple[int, int, int]] = []
     for before, peak, after in peaks:
         if separate:
             first, top, valley = separate[-1]
             lower_top = min(effort[top], effort[peak])
             base = min(effort[first], effort[after])
-            if effort[valley] - base > (1 - RETURN_OF_RISE) * (lower_top - base) and lower_top - base > 0.3 * reach:
+            if (
+                effort[valley] - base > (1 - RETURN_OF_RISE) * (lower_top - base)
+                and lower_top - base > 0.3 * reach
+            ):
                 separate[-1] = (first, top if effort[top] >= effort[peak] else peak, after)
                 continue
         separate.append((before, peak, after))
     return separate
 
 
-def _describe(
-    curve: Curve, effort: Floats, sign: float, before: int, peak: int, after: int, criteria: Criteria
-) -> Movement | None:
+def _describe(curve: Curve, turning_points: tuple[int, int, int], criteria: Criteria) -> Movement | None:
     """Times and angles of one excursion; None when it is too quick or too slow to be one."""
+    before, peak, after = turning_points
+    sign = criteria.sign
+    effort = sign * curve.deg
     rise, fall = effort[peak] - effort[before], effort[peak] - effort[after]
     rom = float(min(rise, fall) if min(rise, fall) >= RETURN_OF_RISE * max(rise, fall) else max(rise, fall))
     start = _last_at_most(effort, before, peak, effort[before] + NEAR_END * rise)
@@ -180,5 +194,6 @@ def _mark_partial(movements: list[Movement], fraction: float) -> list[Movement]:
     sizes = np.sort([movement.rom_deg for movement in movements])
     usual = float(np.median(sizes[len(sizes) // 2 :]))
     return [
-        Movement(**{**movement.__dict__, "partial": movement.rom_deg < fraction * usual}) for movement in movements
+        Movement(**{**movement.__dict__, "partial": movement.rom_deg < fraction * usual})
+        for movement in movements
     ]

@@ -1,7 +1,8 @@
 """The parent's side of decoding: one confined child process per video, and never a second chance for it.
 
-The child confines itself (`pose.confinement`) before it reads a byte; here it gets an empty environment, its own
-session, nothing inherited but the recording, and a wall clock. When the caller is cancelled, the child is killed.
+The child confines itself (`pose.confinement`) before it reads a byte; here it gets an empty environment,
+its own session, nothing inherited but the recording, and a wall clock. When the caller is cancelled, the
+child is killed.
 """
 
 import asyncio
@@ -16,20 +17,24 @@ from pathlib import Path
 
 import msgspec
 
-from pose.decoder import Message, Order, VideoFacts, Warned
+from pose.decoder import Message, Order
 from pose.errors import DecoderFailed, UnreadableVideo
 from pose.landmarks import LandmarkTrack, load_track
 from pose.models import Variant, model_path
+from pose.recording import Caveat, VideoFacts
 from pose.sniffing import HEAD_BYTES, sniff
 from pose.sources import VideoSource
 
 SAMPLES_PER_S = 15.0
-"""Frames a second that are analysed; at 15 no repetition of the validation clips is lost and half the time is won."""
+"""Frames a second that are analysed; at 15 no repetition of the validation clips is lost and half the time
+is won.
+"""
 
 MEMORY_BYTES = 2 << 30
 CPU_S = 900
 WALL_S = 1200.0
 LARGEST_BYTES = 4 << 30
+_ROOMS = Path(__file__).resolve().parent.parent
 _LONGEST_LINE = 1 << 20
 _LARGEST_TRACK = 256 << 20
 _DIAGNOSTICS = 4000
@@ -43,13 +48,17 @@ class DecodedVideo:
 
     track: LandmarkTrack
     video: VideoFacts
-    warnings: list[Warned]
+    warnings: list[Caveat]
     decode_s: float
     pose_s: float
 
 
 async def decode(
-    source: VideoSource, *, model: Variant = "full", on_fraction: OnFraction | None = None, wall_s: float = WALL_S
+    source: VideoSource,
+    *,
+    model: Variant = "full",
+    on_fraction: OnFraction | None = None,
+    wall_s: float = WALL_S,
 ) -> DecodedVideo:
     """Decodes a recording in a confined child process and tracks the person in it.
 
@@ -90,8 +99,9 @@ async def decode(
 
 
 async def _start(order: Order) -> asyncio.subprocess.Process:
-    rooms = Path(__file__).resolve().parent.parent
-    start = f"import sys; sys.path.insert(0, {str(rooms)!r}); from pose.decoder import main; main(sys.argv[1])"
+    start = (
+        f"import sys; sys.path.insert(0, {str(_ROOMS)!r}); from pose.decoder import main; main(sys.argv[1])"
+    )
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
@@ -103,7 +113,12 @@ async def _start(order: Order) -> asyncio.subprocess.Process:
         stderr=asyncio.subprocess.PIPE,
         pass_fds=(order.descriptor,),
         start_new_session=True,
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8", "OPENCV_FOR_THREADS_NUM": "1"},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "HOME": "/nonexistent",
+            "LANG": "C.UTF-8",
+            "OPENCV_FOR_THREADS_NUM": "1",
+        },
         limit=_LONGEST_LINE,
     )
 
@@ -137,9 +152,9 @@ async def _decoded(
     warnings = list(message.warnings)
     if not message.offline:
         warnings.append(
-            Warned(
+            Caveat(
                 "sandbox_reduced",
-                "This machine cannot cut the video decoder off the network; it runs with memory and time limits only.",
+                "This machine cannot cut the video decoder off the network; memory and time are limited.",
             )
         )
     return DecodedVideo(

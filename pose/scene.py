@@ -1,6 +1,7 @@
 """What the picture itself says against an analysis: darkness, a moving camera, several people."""
 
 from dataclasses import dataclass, field
+from typing import cast
 
 import cv2
 import numpy as np
@@ -42,7 +43,8 @@ class SceneWatch:
 
         Args:
             picture: (height, width, 3) RGB.
-            person: (33, 4) image landmarks of the followed person, kept out of the background; None if nobody.
+            person: (33, 4) image landmarks of the followed person, kept out of the background; None if
+                nobody.
             t: Seconds.
         """
         if t - self._last_t < _LOOK_EVERY_S:
@@ -71,8 +73,8 @@ class SceneWatch:
 def _background_step(before: NDArray[np.uint8], now: NDArray[np.uint8], person: Floats | None) -> Floats:
     """(2,) shift in pixels of the background between two pictures; zeros when it is too plain to tell.
 
-    A moving camera moves the whole background alike; a shadow on the wall or a clock moves a corner of it. So the
-    picture is divided into fields, and most fields must agree.
+    A moving camera moves the whole background alike; a shadow on the wall or a clock moves a corner of it.
+    So the picture is divided into fields, and most fields must agree.
     """
     height, width = before.shape
     mask = np.full((height, width), 255, np.uint8)
@@ -81,7 +83,8 @@ def _background_step(before: NDArray[np.uint8], now: NDArray[np.uint8], person: 
         left, top = np.floor(person[:, :2].min(axis=0) * (width, height) - margin).astype(int)
         right, bottom = np.ceil(person[:, :2].max(axis=0) * (width, height) + margin).astype(int)
         mask[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 0
-    corners = cv2.goodFeaturesToTrack(before, 120, 0.02, 6, mask=mask)
+    # Despite its stub, OpenCV answers None when there is no corner.
+    corners = cast("NDArray[np.float32] | None", cv2.goodFeaturesToTrack(before, 120, 0.02, 6, mask=mask))
     if corners is None:
         return np.zeros(2)
     found, tracked, _ = cv2.calcOpticalFlowPyrLK(before, now, corners, np.empty_like(corners))
@@ -89,7 +92,9 @@ def _background_step(before: NDArray[np.uint8], now: NDArray[np.uint8], person: 
     places = corners.reshape(-1, 2)[good]
     shifts = (found - corners).reshape(-1, 2)[good]
     fields = (places // (np.array([width, height]) / _FIELDS)).astype(int) @ np.array([1, _FIELDS])
-    by_field = np.array([np.median(shifts[fields == field], axis=0) for field in np.unique(fields)]).reshape(-1, 2)
+    by_field = np.array([np.median(shifts[fields == field], axis=0) for field in np.unique(fields)]).reshape(
+        -1, 2
+    )
     if len(by_field) < _FEWEST_FIELDS:
         return np.zeros(2)
     shift = np.median(by_field, axis=0)
@@ -104,7 +109,8 @@ def is_crowded(people: list[Floats]) -> bool:
     """
     boxes = sorted((_box(person) for person in people), key=_area, reverse=True)
     return any(
-        _height(other) >= _SIMILAR_SIZE * _height(boxes[0]) and _overlap(boxes[0], other) < _SAME_PERSON_OVERLAP
+        _height(other) >= _SIMILAR_SIZE * _height(boxes[0])
+        and _overlap(boxes[0], other) < _SAME_PERSON_OVERLAP
         for other in boxes[1:]
     )
 

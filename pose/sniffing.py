@@ -17,7 +17,16 @@ _VIDEO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"skip", b"free", b"styp")
 _IMAGE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
 _AUDIO_BRANDS = (b"M4A ", b"M4B ", b"M4P ")
 _IMAGES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
-_ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
+_ARCHIVES = (
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    b"\x1f\x8b",
+    b"7z\xbc\xaf",
+    b"Rar!",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"(\xb5/\xfd",
+)
 _AUDIO = (b"ID3", b"OggS", b"fLaC", b"\xff\xfb", b"\xff\xf3", b"\xff\xf1", b"\xff\xf9")
 _PLAYLISTS = (b"#extm3u", b"ffconcat", b"[playlist]", b"<?xml", b"<mpd", b"<smil")
 
@@ -60,7 +69,11 @@ def _reason_against(head: bytes) -> UnreadableVideo:
         return UnreadableVideo("archive", "This is an archive. Please send the video itself, unpacked.")
     if text.startswith(_PLAYLISTS):
         return UnreadableVideo("playlist", "This is a playlist that points to other files, not a video.")
-    if riff == b"AVI " or head.startswith((b"\x00\x00\x01\xba", b"FLV", b"0&\xb2u")) or head[:1] == b"G" == head[188:189]:
+    if (
+        riff == b"AVI "
+        or head.startswith((b"\x00\x00\x01\xba", b"FLV", b"0&\xb2u"))
+        or head[:1] == b"G" == head[188:189]
+    ):
         return UnreadableVideo(
             "unsupported_container", "This kind of video file is not supported. Please send MP4, MOV or WebM."
         )

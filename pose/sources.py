@@ -1,10 +1,11 @@
 """How the bytes of a recording reach the confined decoder without a plaintext copy on disk.
 
-The decoder never gets a path. It inherits one file descriptor: of the plain file itself, or of a socket pair on
-whose other end the parent answers range reads, decrypting as it goes. Either way it sees a seekable file.
+The decoder never gets a path. It inherits one file descriptor: of the plain file itself, or of a socket
+pair on whose other end the parent answers range reads, decrypting as it goes. Either way it sees a seekable
+file.
 
-A range request is 12 bytes, big-endian: offset (8) and length (4). The answer is the length (4) and the bytes;
-fewer bytes than asked for mean the end of the file.
+A range request is 12 bytes, big-endian: offset (8) and length (4). The answer is the length (4) and the
+bytes; fewer bytes than asked for mean the end of the file.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from _typeshed import WriteableBuffer
 
@@ -67,7 +68,7 @@ class FileSource:
             return file.read(length)
 
     @contextlib.asynccontextmanager
-    async def descriptor(self) -> "AsyncIterator[int]":
+    async def descriptor(self) -> "AsyncGenerator[int]":
         descriptor = os.open(self._path, os.O_RDONLY)
         try:
             yield descriptor
@@ -88,7 +89,7 @@ class RangeSource:
         return await self._read(0, min(length, self.size)) if self.size else b""
 
     @contextlib.asynccontextmanager
-    async def descriptor(self) -> "AsyncIterator[int]":
+    async def descriptor(self) -> "AsyncGenerator[int]":
         ours, theirs = socket.socketpair()
         serving = asyncio.create_task(self._serve(ours))
         try:

@@ -1,8 +1,8 @@
 """Follows one limb through frames in which the landmark network takes the other one for it.
 
 Seen from the side, the far leg is now and then labelled as the near one for a few frames, and a straight knee
-seems to bend by 80 degrees and back. A joint cannot turn that fast: where it seems to, the angle that carries the
-other label is the better one.
+seems to bend by 80 degrees and back. A joint cannot turn that fast: where it seems to, the angle that
+carries the other label is the better one.
 """
 
 import numpy as np
@@ -39,7 +39,7 @@ def follow_limb(t: Floats, own: Floats, other: Floats) -> Floats:
         ways = cost[:, None] + np.maximum(jumps - reachable[index - 1], 0.0)
         best = ways.argmin(axis=0)
         best_before.append((int(best[0]), int(best[1])))
-        cost = ways.min(axis=0) + (0.0, OTHER_LABEL_COST_DEG)
+        cost = ways.min(axis=0) + np.array([0.0, OTHER_LABEL_COST_DEG])
     label = int(cost.argmin())
     followed = own.copy()
     for index in range(len(finite) - 1, -1, -1):

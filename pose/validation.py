@@ -36,7 +36,9 @@ def validation_table() -> ValidationTable:
 
 
 def expected_error(signal: str, view: View, *, square_on: bool) -> float | None:
-    """Degrees by which a ROM of this signal in this view is expected to be off; None when it was never validated."""
+    """Degrees by which a ROM of this signal in this view is expected to be off; None when it was never
+    validated.
+    """
     for row in validation_table().errors:
         if (row.signal, row.view, row.square_on) == (signal, view, square_on):
             return row.error_deg

@@ -17,7 +17,8 @@ class CameraView:
 
     Attributes:
         yaw_deg: 0 in front of the body, +90 on its left, -90 on its right, ±180 behind; None when unknown.
-        label: The view as exercises name it; a view from behind counts as front, since it shows the same plane.
+        label: The view as exercises name it; a view from behind counts as front, since it shows the same
+            plane.
     """
 
     yaw_deg: float | None
@@ -41,5 +42,7 @@ def estimate_view(track: LandmarkTrack) -> CameraView:
     headings = np.arctan2(-across[:, 2], across[:, 0])
     yaw = float(np.degrees(np.angle(np.median(np.cos(headings)) + 1j * np.median(np.sin(headings)))))
     turned = min(abs(yaw), 180.0 - abs(yaw))
-    label: ViewLabel = "front" if turned < FRONT_BELOW_DEG else "oblique" if turned < SIDE_FROM_DEG else "side"
+    label: ViewLabel = (
+        "front" if turned < FRONT_BELOW_DEG else "oblique" if turned < SIDE_FROM_DEG else "side"
+    )
     return CameraView(yaw, label)
