@@ -12,21 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
-from pymongo.read_concern import ReadConcern
 
 from core.audit_chain import (
     BrokenChain,
     Link,
-    check_entry,
     check_head,
     entry_id,
     genesis,
@@ -50,7 +47,7 @@ ANCHOR_DELAY_S = 1.0
 declare(
     ENTRIES,
     [
-        IndexModel([("organization_id", ASCENDING), ("seq", DESCENDING)], name="chain"),
+        IndexModel([("organization_id", ASCENDING), ("at", DESCENDING)], name="by_time"),
         IndexModel(
             [("organization_id", ASCENDING), ("patient_id", ASCENDING), ("seq", DESCENDING)],
             name="by_patient",
@@ -63,17 +60,6 @@ declare(
 
 _inside: ContextVar[str | None] = ContextVar("audit_turn", default=None)
 """The organization whose turn this task holds: to wait for it again would be to wait for oneself."""
-
-
-class Verification(msgspec.Struct, frozen=True):
-    """What verifying an organization's audit log found."""
-
-    organization_id: str
-    ok: bool
-    entries: int
-    """Entries that are as they were written, counted from the first."""
-    first_bad_seq: int | None = None
-    reason: str | None = None
 
 
 @dataclass(slots=True)
@@ -103,10 +89,8 @@ class AuditLog:
         self._database = database
         self._chains: dict[str, _Chain] = {}
 
-    # --- writing ---------------------------------------------------------------------------------------------
-
     @asynccontextmanager
-    async def turn(self, organization_id: str) -> AsyncIterator[None]:
+    async def turn(self, organization_id: str) -> AsyncGenerator[None]:
         """Hold the end of the organization's chain; a transaction lasts as long as this context.
 
         Raises:
@@ -181,8 +165,6 @@ class AuditLog:
             elif chain.anchoring is not None:
                 await chain.anchoring
 
-    # --- reads, together -------------------------------------------------------------------------------------
-
     async def _record_waiting(self, organization_id: str, chain: _Chain) -> None:
         """Record the reads that wait, and those that come meanwhile."""
         try:
@@ -245,8 +227,6 @@ class AuditLog:
                     {"$set": sealed_head(self._key(organization_id), organization_id, end)},
                 )
 
-    # --- entries ---------------------------------------------------------------------------------------------
-
     async def _sealed(
         self, organization_id: str, end: Link, changes: Sequence[tuple[Actor, Change]]
     ) -> tuple[list[RawBSONDocument], Link]:
@@ -257,7 +237,7 @@ class AuditLog:
             reason = None
             if actor.emergency_reason is not None:
                 # What people type may name a patient; everything else in an entry is an id or ours.
-                context = f"audit/{entry_id(organization_id, end.seq + 1)}"
+                context = emergency_context(entry_id(organization_id, end.seq + 1))
                 reason = await self._database.keys.seal(
                     organization_id, actor.emergency_reason.encode(), context
                 )
@@ -269,8 +249,8 @@ class AuditLog:
 
     async def _find_end(self, organization_id: str) -> Link:
         """The last entry, or the head if the entries end before it: the gap must stay, and show."""
-        last = await self._entries.with_options(read_concern=ReadConcern("majority")).find_one(
-            {"organization_id": organization_id}, {"seq": 1, "mac": 1}, sort=[("seq", DESCENDING)]
+        last = await self._entries.find_one(
+            chain_of(organization_id), {"seq": 1, "mac": 1}, sort=[("_id", DESCENDING)]
         )
         key = self._key(organization_id)
         end = genesis(key, organization_id) if last is None else Link(last["seq"], last["mac"])
@@ -280,40 +260,6 @@ class AuditLog:
                 anchored = check_head(key, organization_id, head)
                 end = max(end, anchored, key=lambda link: link.seq)
         return end
-
-    # --- verifying -------------------------------------------------------------------------------------------
-
-    async def verify(self, organization_id: str) -> Verification:
-        """Check every entry of an organization's log, and that none is missing."""
-        key = self._key(organization_id)
-        link = genesis(key, organization_id)
-        head = await self._heads.find_one({"_id": organization_id})
-        try:
-            if head is None:
-                raise BrokenChain(1, "the record of the chain's end is gone")
-            anchored = check_head(key, organization_id, head)
-            if anchored.seq == 0 and anchored != link:
-                raise BrokenChain(1, "the record of the chain's end was changed")
-            async for raw in self._raw_entries(organization_id):
-                link = check_entry(key, organization_id, link, raw)
-                if link.seq == anchored.seq and link != anchored:
-                    raise BrokenChain(link.seq, "is not the entry that the record of the chain's end names")
-            if link.seq < anchored.seq:
-                raise BrokenChain(link.seq + 1, f"is missing, as is everything after it up to {anchored.seq}")
-        except BrokenChain as broken:
-            return Verification(
-                organization_id, ok=False, entries=link.seq, first_bad_seq=broken.seq, reason=broken.reason
-            )
-        return Verification(organization_id, ok=True, entries=link.seq)
-
-    async def _raw_entries(self, organization_id: str) -> AsyncIterator[bytes]:
-        """Entries as they are stored, in order. By id range, so that one with a changed organization is seen too."""
-        options = self._entries.codec_options.with_options(document_class=RawBSONDocument)
-        entries: Any = self._entries.with_options(codec_options=options)
-        async for document in entries.find({"organization_id": organization_id}).sort("seq", ASCENDING):
-            yield document.raw
-
-    # --- below the surface -----------------------------------------------------------------------------------
 
     @property
     def _entries(self) -> RawCollection:
@@ -330,6 +276,16 @@ class AuditLog:
 
     def _key(self, organization_id: str) -> bytes:
         return self._database.keys.audit_key(organization_id)
+
+
+def chain_of(organization_id: str) -> dict[str, Any]:
+    """The condition for all entries of an organization, by their ids alone."""
+    return {"_id": {"$gt": f"{organization_id}:", "$lt": f"{organization_id};"}}
+
+
+def emergency_context(entry: str) -> str:
+    """What the reason for emergency access is sealed for: the entry that it stands in."""
+    return f"audit/{entry}/emergency-reason"
 
 
 def _content(actor: Actor, change: Change, emergency_reason: bytes | None) -> Mapping[str, Any]:
@@ -373,5 +329,5 @@ def _cancel_timer(chain: _Chain) -> bool:
 def _refuse_inside() -> None:
     if (organization_id := _inside.get()) is not None:
         raise RuntimeError(
-            f"inside a transaction of {organization_id}: read and write through the transaction, not around it"
+            f"inside a transaction of {organization_id}: read and write through it, not around it"
         )

@@ -1,9 +1,9 @@
 """The hash chain of the audit log, without its storage: how an entry is bound to the one before.
 
-Each entry carries the code of the entry before it and its own: HMAC-SHA-256, under a key of the organization, over
-the bytes of the whole entry as they are stored. Changing, removing, inserting or reordering entries therefore
-breaks a code. What is missing from the end is noticed by the head, kept apart and signed itself: it says how far
-the chain had come.
+Each entry carries the code of the entry before it and its own: HMAC-SHA-256, under a key of the organization,
+over the bytes of the whole entry as they are stored. Changing, removing, inserting or reordering entries
+therefore breaks a code. What is missing from the end is noticed by the head, kept apart and signed itself: it
+says how far the chain had come.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from bson.raw_bson import RawBSONDocument
 
 MAC_BYTES = 32
 
-# The last element of every entry as BSON: binary (5), its name, length, subtype 0, the code; then the end of document.
+# The last element of every entry as BSON: binary (5), its name, length, subtype 0, the code; then the end of
+# document.
 _MAC_ELEMENT = b"\x05mac\x00" + struct.pack("<i", MAC_BYTES) + b"\x00"
 _MAC_TAIL_BYTES = len(_MAC_ELEMENT) + MAC_BYTES + 1
 
@@ -47,7 +48,8 @@ def genesis(key: bytes, organization_id: str) -> Link:
 
 
 def entry_id(organization_id: str, seq: int) -> str:
-    return f"{organization_id}:{seq}"
+    """The id of an entry. Ids sort in the order of the chain, so that it needs no other index."""
+    return f"{organization_id}:{seq:012d}"
 
 
 def sealed_entry(
@@ -80,7 +82,7 @@ def check_entry(key: bytes, organization_id: str, before: Link, raw: bytes) -> L
     # The whole entry is compared, so that no byte of it, its framing included, can differ.
     intact = hmac.compare_digest(_with_mac(body, mac), raw)
     try:
-        entry = bson.decode(raw)
+        entry: dict[str, Any] = bson.decode(raw)  # pyright: ignore[reportUnknownMemberType] - partly typed by bson
     except Exception:  # noqa: BLE001 - whatever is wrong with the bytes, they are not those that were written
         raise BrokenChain(expected, "is damaged") from None
     seq = entry.get("seq")

@@ -1,12 +1,12 @@
-"""The connection to MongoDB: majority reads and writes, transactions, and the indexes that documents declare."""
+"""The connection to MongoDB: majority reads and writes, transactions, and what documents declare."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from beanie import init_beanie
+from beanie import init_beanie  # pyright: ignore[reportUnknownVariableType] - partly typed by beanie
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -100,8 +100,8 @@ class Database:
     async def transact(self, actor: Actor, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
         """Run `work` in a transaction, add its audit entries, and commit with majority.
 
-        Retried on transient errors, for instance a write conflict: `work` must be repeatable. Transactions of one
-        organization take turns, because each continues the organization's audit chain.
+        Retried on transient errors, for instance a write conflict: `work` must be repeatable. Transactions of
+        one organization take turns, because each continues the organization's audit chain.
 
         Raises:
             RuntimeError: called inside a transaction; use `tx.transact` there.
@@ -144,7 +144,7 @@ class Database:
 
 
 @asynccontextmanager
-async def connected(uri: str, settings: Settings) -> AsyncIterator[RawDatabase]:
+async def connected(uri: str, settings: Settings) -> AsyncGenerator[RawDatabase]:
     """The database of `settings` at `uri`, with majority reads and writes.
 
     Raises:

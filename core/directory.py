@@ -1,6 +1,7 @@
 """What must be found before the organization is known: for instance the accounts of an e-mail address.
 
-Keys are stored only as HMACs under a key derived from the root key, so that the directory gives no identifier away.
+Keys are stored only as HMACs under a key derived from the root key, so that the directory gives no identifier
+away.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Directory:
         self._database = database
         self._secret = database.keys.derive("directory")
 
-    async def put(
+    async def put(  # noqa: PLR0917 - what leads to whom, in that order
         self,
         tx: Transaction,
         kind: str,
@@ -54,7 +55,7 @@ class Directory:
         subject_id: str,
         expires_at: datetime | None = None,
     ) -> None:
-        """Let `key` lead to the subject, until `expires_at` if given. Repeating it changes only the expiry."""
+        """Let `key` lead to the subject, until `expires_at` if given; repeating it changes the expiry."""
         if organization_id != tx.organization_id:
             raise ValueError("an entry leads to the organization of its transaction")
         blind = self._blind(kind, key)

@@ -22,6 +22,10 @@ class Encrypted:
     lookup: bool = False
 
 
+def _as_it_is(instant: datetime) -> datetime:
+    return instant
+
+
 class TenantDocument(Document):
     """A document of one organization. Query it through a `Repository`, never through the class itself."""
 
@@ -42,7 +46,7 @@ class TenantDocument(Document):
         name: ClassVar[str]
         """The collection."""
         # A datetime is a date too: named first, it keeps BSON's own form.
-        bson_encoders: ClassVar[dict[Any, Any]] = {datetime: lambda instant: instant, date: date.isoformat}
+        bson_encoders: ClassVar[dict[Any, Any]] = {datetime: _as_it_is, date: date.isoformat}
         validate_on_save = True
 
 

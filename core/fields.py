@@ -1,9 +1,9 @@
 """Field encryption: direct identifiers leave the process only as ciphertext.
 
-Explicit client-side field level encryption (MongoDB's own format, AEAD_AES_256_CBC_HMAC_SHA_512) with data keys of
-the organization. A document says which of its fields are identifiers by `Encrypted` in their annotations, nested
-models and lists of them included. Values are decrypted where they are used, not by the driver: it would
-look for ciphertext in every reply, also where there is none.
+Explicit client-side field level encryption (MongoDB's own format, AEAD_AES_256_CBC_HMAC_SHA_512) with data
+keys of the organization. A document says which of its fields are identifiers by `Encrypted` in their
+annotations, nested models and lists of them included. Values are decrypted where they are used, not by the
+driver: it would look for ciphertext in every reply, also where there is none.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, cast, get_args, get_origin
 
 from bson.binary import Binary
 from bson.codec_options import CodecOptions
@@ -88,8 +88,6 @@ class FieldCipher:
         if marks := marks_of(document):
             await self._decrypt_fields(marks, raw)
 
-    # --- walking ---------------------------------------------------------------------------------------------
-
     async def _encrypt_fields(
         self, organization_id: str, marks: Marks, raw: Mapping[str, Any]
     ) -> dict[str, Any]:
@@ -101,7 +99,7 @@ class FieldCipher:
 
     async def _encrypt_value(self, organization_id: str, mark: Encrypted | Marks, value: Any) -> Any:  # noqa: ANN401 - BSON
         if isinstance(value, list):
-            items: list[Any] = value
+            items = cast("list[Any]", value)
             return [await self._encrypt_value(organization_id, mark, item) for item in items]
         if not isinstance(mark, Encrypted):
             return await self._encrypt_fields(organization_id, mark, value)
@@ -115,8 +113,7 @@ class FieldCipher:
             if isinstance(mark, Encrypted):
                 raw[name] = await self._decrypt(value)
             elif isinstance(value, list):
-                items: list[dict[str, Any]] = value
-                for item in items:
+                for item in cast("list[dict[str, Any]]", value):
                     await self._decrypt_fields(mark, item)
             else:
                 await self._decrypt_fields(mark, value)
@@ -155,8 +152,7 @@ class FieldCipher:
         if not isinstance(condition, Mapping):
             return await encrypt(condition)
         encrypted: dict[str, Any] = {}
-        operators: Mapping[str, Any] = condition
-        for operator, value in operators.items():
+        for operator, value in cast("Mapping[str, Any]", condition).items():
             if operator in {"$eq", "$ne"}:
                 encrypted[operator] = await encrypt(value)
             elif operator in {"$in", "$nin"}:
@@ -166,8 +162,6 @@ class FieldCipher:
             else:
                 raise TypeError(f"{name} is encrypted: {operator} cannot compare it")
         return encrypted
-
-    # --- values ----------------------------------------------------------------------------------------------
 
     async def _encrypt(self, organization_id: str, value: str, *, lookup: bool) -> Binary:
         algorithm = (
@@ -207,9 +201,6 @@ class FieldCipher:
                 return key_id
         self._key_ids[name] = row["_id"]
         return self._key_ids[name]
-
-
-# --- which fields are marked ---------------------------------------------------------------------------------
 
 
 @cache

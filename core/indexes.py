@@ -28,8 +28,8 @@ def declare(collection: str, indexes: Iterable[IndexModel]) -> None:
 async def make_indexes(database: RawDatabase, documents: Sequence[type[TenantDocument]]) -> None:
     """Make every declared index and verify that each stands as declared.
 
-    Beanie's own way is not taken: it merges indexes over the same set of fields, so that of `(a, b)` unique and
-    `(b, a)` one silently disappears.
+    Beanie's own way is not taken: it merges indexes over the same set of fields, so that of `(a, b)` unique
+    and `(b, a)` one silently disappears.
 
     Raises:
         IndexFault: an index has no name, does not begin with the organization, or differs in the database.

@@ -1,12 +1,12 @@
 """The key hierarchy: master key → root key → one key per organization → one key per object.
 
-The root key is made once for a database and never changes; the master key only wraps it. So a new master key means
-rewriting one document, which a crash cannot tear, and processes that run meanwhile go on unharmed. Under the root
-key lie the organizations' keys, and, derived from it, the keys of the audit chain, of look-ups before the
-organization is known, and of the vault that field encryption keeps its keys in.
+The root key is made once for a database and never changes; the master key only wraps it. So a new master key
+means rewriting one document, which a crash cannot tear, and processes that run meanwhile go on unharmed.
+Under the root key lie the organizations' keys, and, derived from it, the keys of the audit chain, of look-ups
+before the organization is known, and of the vault that field encryption keeps its keys in.
 
-An organization's key has versions: a rotation adds one, and what was sealed under an older one stays readable.
-Destroying the key destroys what the organization stored: nothing else opens it.
+An organization's key has versions: a rotation adds one, and what was sealed under an older one stays
+readable. Destroying the key destroys what the organization stored: nothing else opens it.
 """
 
 from __future__ import annotations
@@ -102,8 +102,6 @@ class KeyRing:
         """Whether the database has been set up, so that the master key it was set up with is needed."""
         return await database[ROOT].find_one({}) is not None
 
-    # --- sealing ---------------------------------------------------------------------------------------------
-
     async def seal(self, organization_id: str, content: bytes, context: str) -> bytes:
         """`content` encrypted and authenticated under the organization's key.
 
@@ -145,8 +143,6 @@ class KeyRing:
         """The data key of one object; errors as `unseal`."""
         return await self.unseal(organization_id, wrapped, f"object-key/{object_id}")
 
-    # --- derived keys ----------------------------------------------------------------------------------------
-
     def derive(self, purpose: str, length: int = KEY_BYTES) -> bytes:
         """A key of the whole installation for one purpose, for instance signing tokens. Survives rotation."""
         return derive(self._root, f"derived/{purpose}", length)
@@ -157,10 +153,10 @@ class KeyRing:
             key = self._audit_keys[organization_id] = self.derive(f"audit/{organization_id}")
         return key
 
-    # --- organizations' keys ---------------------------------------------------------------------------------
-
     async def ensure(self, organization_id: str) -> int:
-        """Make the organization's key if it has none; the number of its current version. `KeyDestroyed` if gone."""
+        """Make the organization's key if it has none; the number of its current version. `KeyDestroyed` if
+        gone.
+        """
         return (await self._tenant(organization_id)).current
 
     async def ensure_recorded(self, organization_id: str) -> None:
@@ -245,7 +241,7 @@ class KeyRing:
         return key
 
     async def _make_tenant(self, organization_id: str) -> RawDocument:
-        """The key, and the beginning of the audit chain, together: an audit log that is gone is then noticed."""
+        """The key and the beginning of the audit chain, together: an audit log that is gone is noticed."""
         row: RawDocument = {
             "_id": organization_id,
             "created_at": self._clock(),
@@ -290,9 +286,6 @@ def _bound(header: bytes, organization_id: str, context: str) -> bytes:
     """What sealed bytes are bound to; lengths keep one part from running into the next."""
     parts = (organization_id.encode(), context.encode())
     return header + b"".join(struct.pack("<I", len(part)) + part for part in parts)
-
-
-# --- the root key --------------------------------------------------------------------------------------------
 
 
 async def _root_of(database: RawDatabase, master: MasterKey) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -103,10 +104,8 @@ def load_master_key(settings: Settings, *, may_create: bool) -> MasterKey:
         return MasterKey.parse(settings.master_key.reveal(), "HOMESTRETCH_MASTER_KEY")
     path = settings.master_key_path
     if not path.exists() and may_create and not settings.production:
-        try:
+        with contextlib.suppress(FileExistsError):  # another process of this installation was faster
             MasterKey.random().write(path)
-        except FileExistsError:
-            pass  # another process of this installation was faster
     return read_master_key(path)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -28,10 +28,11 @@ class Platform:
 @asynccontextmanager
 async def open_platform(
     settings: Settings, documents: Sequence[type[TenantDocument]], *, clock: Clock = utc_now
-) -> AsyncIterator[Platform]:
+) -> AsyncGenerator[Platform]:
     """The platform, with `documents` ready for use, for as long as the context lasts.
 
-    Without a MongoDB address the embedded server is used: the one that runs for this data folder, or a new one.
+    Without a MongoDB address the embedded server is used: the one that runs for this data folder, or a new
+    one.
 
     Raises:
         Unavailable: the database cannot be reached or started.

@@ -1,14 +1,14 @@
 """Rate limits that hold across processes: one atomic update in MongoDB for each hit, by the server's clock.
 
-The algorithm is GCRA, the leaky bucket as used in ATM networks (ITU-T I.371): no windows at whose borders twice the
-limit would pass, and one instant to store for each key.
+The algorithm is GCRA, the leaky bucket as used in ATM networks (ITU-T I.371): no windows at whose borders
+twice the limit would pass, and one instant to store for each key.
 """
 
 from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
@@ -63,8 +63,8 @@ class RateLimits:
 
     async def _take(self, key: str, rule: Rule) -> RawDocument:
         interval_ms = rule.per_s * 1000 / rule.limit
-        # `free_at` is when the bucket will be empty again. A hit fills it by one interval, if it then holds no more
-        # than the limit.
+        # `free_at` is when the bucket will be empty again. A hit fills it by one interval, if it then holds
+        # no more than the limit.
         filled = {"$add": [{"$max": ["$$NOW", {"$ifNull": ["$free_at", "$$NOW"]}]}, interval_ms]}
         wait_ms = {"$subtract": [{"$subtract": ["$filled", "$$NOW"]}, rule.limit * interval_ms]}
         pipeline = [
@@ -74,14 +74,15 @@ class RateLimits:
             {"$set": {"free_at": {"$cond": ["$allowed", "$filled", "$free_at"]}}},
             {"$unset": "filled"},
         ]
-        row: RawDocument = await self._counters.find_one_and_update(
+        row = await self._counters.find_one_and_update(
             {"_id": self._blind(key, rule)}, pipeline, upsert=True, return_document=ReturnDocument.AFTER
         )
-        return row
+        return cast("RawDocument", row)  # an upsert always returns one
 
     @property
     def _counters(self) -> RawCollection:
-        # A limit that forgets some hits when a server fails is still a limit: no need to wait for the majority.
+        # A limit that forgets some hits when a server fails is still a limit: no need to wait for the
+        # majority.
         return raw_collection(self._database, COLLECTION).with_options(write_concern=WriteConcern(1))
 
     def _blind(self, key: str, rule: Rule) -> str:

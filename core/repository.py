@@ -1,9 +1,10 @@
 """The only way to stored documents: every call takes an `Access`, and with it an organization.
 
 Another organization's document does not exist here: it is `NotFound`, as a made-up id is. The same goes for
-another patient's document when a patient asks, and for another location's when staff are bound to theirs. Every write leaves an
-entry for the audit log in its transaction, and every read of health data by a person is recorded before it is
-returned. Reads come as msgspec Structs (`view=`), several times cheaper than documents, or as whole documents.
+another patient's document when a patient asks, and for another location's when staff are bound to theirs.
+Every write leaves an entry for the audit log in its transaction, and every read of health data by a person is
+recorded before it is returned. Reads come as msgspec Structs (`view=`), several times cheaper than documents,
+or as whole documents.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,8 +39,6 @@ class Repository(Generic[Document]):
     def new_id(self) -> str:
         return new_id(self.document.id_prefix)
 
-    # --- reading ---------------------------------------------------------------------------------------------
-
     @overload
     async def get(self, access: Access, document_id: str) -> Document: ...
     @overload
@@ -60,7 +59,9 @@ class Repository(Generic[Document]):
     async def find_one(
         self, access: Access, query: Query, *, view: type[View] | None = None
     ) -> Document | View | None:
-        """The first document that matches, or None. Encrypted look-up fields are matched by their plain value."""
+        """The first document that matches, or None. Encrypted look-up fields are matched by their plain
+        value.
+        """
         raw = await self._find_one(access, query, view)
         return None if raw is None else self._shape(raw, view)
 
@@ -114,12 +115,12 @@ class Repository(Generic[Document]):
         )
 
     async def aggregate(self, access: Access, pipeline: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Rows of an aggregation over this organization's documents only. Not audited: return figures, not records."""
+        """Rows of an aggregation over this organization's documents only. Not audited: return figures, not
+        records.
+        """
         stages = [{"$match": self._reach(access)}, *pipeline]
         async with await self._collection(access).aggregate(stages, session=access.session) as cursor:
             return await cursor.to_list()
-
-    # --- writing ---------------------------------------------------------------------------------------------
 
     async def insert(self, tx: Transaction, document: Document) -> Document:
         """Store a new document. `Conflict` if one with the same id or unique fields exists."""
@@ -164,8 +165,6 @@ class Repository(Generic[Document]):
         if raw is None:
             raise NotFound(f"There is no such {self._noun}.")
         self._note(tx, "delete", document_id, (), raw.get("patient_id"))
-
-    # --- below the surface -----------------------------------------------------------------------------------
 
     @property
     def _noun(self) -> str:

@@ -1,7 +1,7 @@
 """What an installation can be told: from `HOMESTRETCH_*` variables, else from a TOML file, else the default.
 
-A mistake stops the program at once with one line that names the variable. Secrets show neither in `repr`, nor in
-logs, nor in those lines. `docs/settings.md` is generated from `Settings` and a test keeps it current.
+A mistake stops the program at once with one line that names the variable. Secrets show neither in `repr`, nor
+in logs, nor in those lines. `docs/settings.md` is generated from `Settings` and a test keeps it current.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     environment: Annotated[
         Literal["development", "production"],
         Meta(
-            description="`production` refuses what is only safe for trying things out: a master key made on the "
-            "spot and the embedded database."
+            description="`production` refuses what is only safe for trying things out: a master key made "
+            "on the spot and the embedded database."
         ),
     ] = "development"
     data: Annotated[
@@ -80,7 +80,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mongodb_uri: Annotated[
         Secret | None,
         Meta(
-            description="A MongoDB 7 or 8 replica set. Without it, the embedded server is started in the data folder."
+            description="A MongoDB 7 or 8 replica set. Without it the embedded server is started, in the "
+            "data folder."
         ),
     ] = None
     mongodb_database: Annotated[
@@ -89,7 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mongod_bin: Annotated[
         Path | None,
         Meta(
-            description="The `mongod` to embed. Without it: `MONGOD_BIN`, `mongod` on the PATH, the installed wheel."
+            description="The `mongod` to embed. Without it: `MONGOD_BIN`, `mongod` on the PATH, the wheel's."
         ),
     ] = None
     allow_embedded_in_production: Annotated[
@@ -112,15 +113,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     master_key_file: Annotated[
         Path | None,
         Meta(
-            description="File with the master key. Without it `master.key` in the data folder, made on the first "
-            "start in development."
+            description="File with the master key. Without it `master.key` in the data folder, made on the "
+            "first start in development."
         ),
     ] = None
     storage_url: Annotated[
         str | None,
         Meta(
-            description="Where objects are kept: `s3://bucket/prefix` or `file:///folder`. Without it `objects` in "
-            "the data folder."
+            description="Where objects are kept: `s3://bucket/prefix` or `file:///folder`. Without it "
+            "`objects` in the data folder."
         ),
     ] = None
     log_level: Annotated[
@@ -136,9 +137,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     metrics_token: Annotated[
         Secret | None,
-        Meta(
-            description="Bearer token for `/metrics`. Without it the metrics are answered to this machine only."
-        ),
+        Meta(description="Bearer token for `/metrics`. Without it only this machine is answered."),
     ] = None
     workers: Annotated[
         int, Meta(description="Worker processes that `homestretch run` starts.", ge=0, le=256)
@@ -177,10 +176,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process.
 
-    The file is the one `HOMESTRETCH_CONFIG` names, else `homestretch.toml` in the data folder, if there is one.
+    The file is the one `HOMESTRETCH_CONFIG` names, else `homestretch.toml` in the data folder, if there is
+    one.
 
     Raises:
-        SettingsError: something cannot be; its detail is one line that names the variable and shows no secret.
+        SettingsError: something cannot be; its detail is one line that names the variable and shows no
+        secret.
     """
     environ = os.environ if environ is None else environ
     given = _from_environment(environ)
@@ -215,8 +216,6 @@ def settings_table() -> str:
         lines.append(f"| {variables} | `{field.name}` | {default} | {description} |")
     return "\n".join(lines) + "\n"
 
-
-# --- where values come from ----------------------------------------------------------------------------------
 
 _Values = dict[str, tuple[str, Any]]
 """For each setting: what to call its source in a message, and the value found there."""
@@ -266,15 +265,13 @@ def _suggestion(name: str, *, upper: bool) -> str:
     return f" Did you mean {variable_of(close[0]) if upper else close[0]}?"
 
 
-# --- what values may be --------------------------------------------------------------------------------------
-
-
 def _convert(name: str, value: object, source: str) -> Any:  # noqa: ANN401 - whatever the setting's type is
     hint = _hints()[name]
     try:
         return msgspec.convert(value, hint, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        # msgspec's own message repeats the value for some types; only the part that says what was expected is kept.
+        # msgspec's own message repeats the value for some types; only the part that says what was expected is
+        # kept.
         reason = "is not valid" if Secret in _flat(hint) else str(error).split(" - at ")[0]
         raise SettingsError(f"{source}: {reason}{_allowed(hint)}") from None
 
