@@ -1,13 +1,14 @@
 """From the `Authorization` header to an `Access`: who is asking, before any handler runs.
 
-The middleware sets `connection.user` to the `Actor` and `connection.auth` to the `Caller`. Handlers ask
+The application keeps `Platform` and `Authority` in its state, under `platform` and `authority`. The
+middleware sets `connection.user` to the `Actor` and `connection.auth` to the `Caller`. Handlers ask
 for an `Access` by name:
 
     async def today(access: NamedDependency[Access], ...) -> Today: ...
 """
 
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from litestar import Request
 from litestar.di import Provide
@@ -19,18 +20,12 @@ from api.authorization import permission_of
 from core.access import Access
 from core.errors import Unauthenticated
 from core.platform import Platform
+from identity.authority import Authority
 from identity.callers import Caller
 from identity.policy import Permission
+from identity.tokens import InvalidToken
 
 _SCHEME = b"bearer "
-
-
-class VerifiesTokens(Protocol):
-    """What the middleware needs from identity: see `identity.authentication.Authenticator`."""
-
-    async def caller(self, token: str) -> Caller:
-        """Who a valid access token stands for; `Unauthenticated` for any other."""
-        ...
 
 
 class BearerAuthentication(ASGIMiddleware):
@@ -45,8 +40,8 @@ class BearerAuthentication(ASGIMiddleware):
         if permission_of(scope["route_handler"]) is not Permission.PUBLIC:
             token = bearer_token(scope)
             if token is not None:
-                verifier: VerifiesTokens = scope["litestar_app"].state.authenticator
-                caller = await verifier.caller(token)
+                authority: Authority = scope["litestar_app"].state.authority
+                caller = await authority.callers.caller(token)
                 request_id: object = scope["state"].get("request_id")
                 if isinstance(request_id, str):
                     caller = replace(caller, actor=replace(caller.actor, request_id=request_id))
@@ -60,19 +55,19 @@ def bearer_token(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
         if name == b"authorization":
             if value[: len(_SCHEME)].lower() != _SCHEME:
-                raise Unauthenticated("Use a bearer token.", code="invalid-token")
+                raise Unauthenticated("Use a bearer token.")
             try:
                 return value[len(_SCHEME) :].decode("ascii").strip()
             except UnicodeDecodeError as error:
-                raise Unauthenticated("The token is malformed.", code="invalid-token") from error
+                raise InvalidToken from error
     return None
 
 
 def challenge(error: Unauthenticated) -> str:
     """The `WWW-Authenticate` header of a 401; names an error only if a token came (RFC 6750, section 3)."""
-    if error.code == "unauthenticated":
-        return 'Bearer realm="homestretch"'
-    return f'Bearer realm="homestretch", error="invalid_token", error_description="{error.detail}"'
+    if error.code == InvalidToken.code:
+        return f'Bearer realm="homestretch", error="invalid_token", error_description="{error.detail}"'
+    return 'Bearer realm="homestretch"'
 
 
 def provide_access(request: Request[Any, Any, Any]) -> Access:
@@ -86,6 +81,11 @@ def provide_caller(request: Request[Any, Any, Any]) -> Caller:
     return request.auth
 
 
+def provide_authority(request: Request[Any, Any, Any]) -> Authority:
+    """What lets people in, for the routes of identity."""
+    return request.app.state.authority
+
+
 def provide_platform(request: Request[Any, Any, Any]) -> Platform:
     """Everything the process has opened: for the few routes that act before anyone is signed in."""
     return request.app.state.platform
@@ -93,6 +93,7 @@ def provide_platform(request: Request[Any, Any, Any]) -> Platform:
 
 DEPENDENCIES = {
     "access": Provide(provide_access, sync_to_thread=False),
+    "authority": Provide(provide_authority, sync_to_thread=False),
     "caller": Provide(provide_caller, sync_to_thread=False),
     "platform": Provide(provide_platform, sync_to_thread=False),
 }

@@ -1,7 +1,7 @@
 """Organizations and their locations: set up, described, changed."""
 
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -11,6 +11,9 @@ from core.documents import TenantDocument
 from core.ids import new_id
 from identity.documents import Location, Organization, SessionPolicy, locations, organizations
 from identity.time_zones import require_time_zone
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Address = Annotated[str, msgspec.Meta(max_length=500)]
 
 View = TypeVar("View", bound=msgspec.Struct)
 
@@ -41,7 +44,7 @@ class LocationView(msgspec.Struct, frozen=True):
 class OrganizationChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What to change; what is left out stays."""
 
-    name: str | msgspec.UnsetType = msgspec.UNSET
+    name: Name | msgspec.UnsetType = msgspec.UNSET
     time_zone: str | msgspec.UnsetType = msgspec.UNSET
     second_factor_required: bool | msgspec.UnsetType = msgspec.UNSET
 
@@ -49,9 +52,9 @@ class OrganizationChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 class LocationChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What to change; what is left out stays, and a null address clears it."""
 
-    name: str | msgspec.UnsetType = msgspec.UNSET
+    name: Name | msgspec.UnsetType = msgspec.UNSET
     time_zone: str | msgspec.UnsetType = msgspec.UNSET
-    address: str | msgspec.UnsetType | None = msgspec.UNSET
+    address: Address | msgspec.UnsetType | None = msgspec.UNSET
     active: bool | msgspec.UnsetType = msgspec.UNSET
 
 

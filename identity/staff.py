@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -11,12 +12,15 @@ from core.errors import Conflict, FieldFault, Invalid
 from core.pages import Page
 from identity.authority import Authority
 from identity.documents import Account, StaffMember, Units, accounts, locations, staff
-from identity.organizations import given, view_of
+from identity.organizations import Name, given, view_of
 from identity.passwords import hash_password
 from identity.policy import STAFF_ROLES, Role
 from identity.second_factor import NO_TOTP
 from identity.sessions import end_sessions
 from identity.sign_in import EMAIL_DIRECTORY, normal_email
+
+Email = Annotated[str, msgspec.Meta(max_length=254, examples=["ana.demo@clinic.example"])]
+Language = Annotated[str, msgspec.Meta(min_length=2, max_length=10, examples=["en"])]
 
 # Not a validation of RFC 5321, only a guard against slips: whoever owns the address is proved by the
 # invitation.
@@ -41,11 +45,11 @@ class StaffView(msgspec.Struct, frozen=True):
 class StaffChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What to change; what is left out stays."""
 
-    name: str | msgspec.UnsetType = msgspec.UNSET
-    email: str | msgspec.UnsetType = msgspec.UNSET
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    email: Email | msgspec.UnsetType = msgspec.UNSET
     roles: list[str] | msgspec.UnsetType = msgspec.UNSET
     location_ids: list[str] | msgspec.UnsetType | None = msgspec.UNSET
-    language: str | msgspec.UnsetType = msgspec.UNSET
+    language: Language | msgspec.UnsetType = msgspec.UNSET
     units: Units | msgspec.UnsetType = msgspec.UNSET
     active: bool | msgspec.UnsetType = msgspec.UNSET
 
