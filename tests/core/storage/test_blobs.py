@@ -1,0 +1,49 @@
+"""A stored blob is on the device before anyone hears that it is stored."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.storage.blobs import BlobStore
+from core.storage.errors import TamperedObject
+
+
+async def test_blobs_are_put_listed_and_deleted(tmp_path: Path) -> None:
+    store = BlobStore.at((tmp_path / "a folder" / "objects").as_uri())
+    await store.put("org_1/obj_1/0.1", b"one")
+    await store.put("org_1/obj_1/1.1", b"two")
+    await store.put("org_1/obj_10/0.1", b"of another object")
+    assert await store.get("org_1/obj_1/1.1") == b"two"
+    assert sorted(await store.list("org_1/obj_1")) == ["org_1/obj_1/0.1", "org_1/obj_1/1.1"]
+    await store.delete(["org_1/obj_1/0.1", "org_1/obj_1/gone-before", "org_1/obj_1/1.1"])
+    assert await store.list("org_1/obj_1") == []
+    assert await store.get("org_1/obj_10/0.1") == b"of another object"
+
+
+async def test_a_missing_blob_is_an_alarm(tmp_path: Path) -> None:
+    store = BlobStore.at(tmp_path.as_uri())
+    with pytest.raises(TamperedObject, match="missing"):
+        await store.get("org_1/obj_1/0.1")
+
+
+async def test_the_file_and_every_folder_down_to_it_are_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    real_fsync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        flushed.append(str(Path(f"/proc/self/fd/{descriptor}").readlink().relative_to(tmp_path)))
+        real_fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    await BlobStore.at(tmp_path.as_uri()).put("org_1/obj_1/0.1", b"content")
+    assert flushed == ["org_1/obj_1/0.1", "org_1/obj_1", "org_1", "."]
+
+
+def test_a_bucket_is_named_by_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert isinstance(BlobStore.at("s3://clinic/recordings"), BlobStore)
