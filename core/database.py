@@ -14,7 +14,6 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
-from typing_extensions import deprecated
 
 from core.access import Access, Actor, Transaction
 from core.audit import AuditLog
@@ -27,7 +26,7 @@ from core.fields import FieldCipher
 from core.indexes import make_indexes
 from core.keys import KeyRing
 from core.master_key import MasterKey
-from core.mongo import RawCollection, RawDatabase, RawDocument
+from core.mongo import RawDatabase, RawDocument
 from core.rate_limits import RateLimits
 from core.settings import Settings
 
@@ -85,10 +84,6 @@ class Database:
             raise Unavailable("The database does not answer.") from error
         if not hello.get("isWritablePrimary"):
             raise Unavailable("The database accepts no writes at present.")
-
-    @deprecated("core uses core.mongo.raw_collection; other rooms a Repository", category=None)
-    def raw(self, collection: str) -> RawCollection:
-        return self._raw[collection]
 
     def access(self, actor: Actor) -> Access:
         return Access(self, actor)

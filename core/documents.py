@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, ClassVar
 
-from beanie import Document
 from pydantic import ConfigDict, Field
 
 from core.clock import utc_now
+from core.closed_doors import ClosedDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def _as_it_is(instant: datetime) -> datetime:
     return instant
 
 
-class TenantDocument(Document):
+class TenantDocument(ClosedDocument):
     """A document of one organization. Query it through a `Repository`, never through the class itself."""
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
