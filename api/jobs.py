@@ -26,7 +26,9 @@ HEARTBEAT_S = 15.0
 LONGEST_STREAM_S = 900.0
 """A stream ends after this, like the rights of the token that opened it; whoever still cares asks again."""
 
-_StateFilter = Annotated[JobState | None, QueryParameter(description="Only jobs in this state.")]
+_StateFilter = Annotated[
+    JobState | None, QueryParameter(name="state", description="Only jobs in this state.")
+]
 _KindFilter = Annotated[
     str | None,
     QueryParameter(max_length=100, description="Only jobs of this kind, for instance pose.analyze."),
@@ -41,13 +43,13 @@ class JobController(Controller):
     async def list_jobs(
         self,
         access: NamedDependency[Access],
-        state: _StateFilter = None,
+        in_state: _StateFilter = None,
         kind: _KindFilter = None,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
     ) -> Page[JobView]:
         """List the organization's jobs, the newest first."""
-        return await ledger.list_jobs(access, state=state, kind=kind, limit=limit, cursor=cursor)
+        return await ledger.list_jobs(access, state=in_state, kind=kind, limit=limit, cursor=cursor)
 
     @get("/{job_id:str}", opt=needs(Permission.JOB_FOLLOW))
     async def get_job(self, access: NamedDependency[Access], job_id: FromPath[str]) -> JobView:

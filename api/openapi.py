@@ -128,9 +128,9 @@ def _complete(operation: Document, handler: HTTPRouteHandler, method: str) -> No
     operation["security"] = [] if permission is Permission.PUBLIC else [{"access_token": []}]
     summary, _, rest = str(operation.get("description", "")).partition("\n")
     operation["summary"] = summary.rstrip(".")
-    operation["description"] = rest.strip() or summary
-    if not operation["description"]:
-        del operation["description"]
+    operation.pop("description", None)
+    if rest.strip():
+        operation["description"] = rest.strip()
     parameters = operation.setdefault("parameters", [])
     if method == "post":
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})

@@ -110,7 +110,7 @@ class PreconditionRequired(HomestretchError):
     code = "precondition-required"
 
 
-def exception_handlers() -> dict[type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Problem]]]:
+def exception_handlers() -> dict[int | type[Exception], Callable[..., Response[Problem]]]:
     """Litestar's table: every exception becomes a problem detail."""
     return {HomestretchError: _expected, HTTPException: _http, Exception: _unexpected}
 
