@@ -13,9 +13,9 @@ from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from core.database import Database
-from core.jobs.documents import Job
+from core.jobs.documents import job_collection
 from core.jobs.registry import JobKind
-from core.mongo import RawCollection, RawDocument
+from core.mongo import RawDocument
 
 _DUE: dict[str, Any] = {"$expr": {"$lte": ["$claimable_at", "$$NOW"]}}
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,7 +53,7 @@ async def look_ahead(database: Database) -> Outlook:
         {"$project": {"wait_ms": {"$subtract": ["$first", "$$NOW"]}}},
         {"$sort": {"wait_ms": ASCENDING}},
     ]
-    async with await _ledger(database).aggregate(pipeline) as cursor:
+    async with await job_collection(database).aggregate(pipeline) as cursor:
         rows = await cursor.to_list()
     ready = [row["_id"] for row in rows if row["wait_ms"] <= 0]
     next_s = rows[len(ready)]["wait_ms"] / 1000 if len(rows) > len(ready) else None
@@ -70,7 +70,7 @@ async def reclaim_abandoned(
     if not kinds or not organizations:
         return
     spent = {"$gte": ["$attempts", _by_kind({kind.name: kind.max_attempts for kind in kinds.values()})]}
-    await _ledger(database).update_many(
+    await job_collection(database).update_many(
         {
             "organization_id": {"$in": list(organizations)},
             "state": "running",
@@ -119,7 +119,7 @@ async def _take(
     database: Database, organization_id: str, allowed: list[JobKind], slots: Mapping[str, int], worker: str
 ) -> RawDocument | None:
     lease_ms = _by_kind({kind.name: round(kind.lease_s * 1000) for kind in allowed})
-    return await _ledger(database).find_one_and_update(
+    return await job_collection(database).find_one_and_update(
         {
             "organization_id": organization_id,
             "state": "queued",
@@ -163,7 +163,7 @@ async def _free_slots(
         return {}
     taken: dict[str, set[int]] = {name: set() for name in limits}
     query = {"organization_id": organization_id, "kind": {"$in": list(limits)}, "slot": {"$exists": True}}
-    async for row in _ledger(database).find(query, {"_id": 0, "kind": 1, "slot": 1}):
+    async for row in job_collection(database).find(query, {"_id": 0, "kind": 1, "slot": 1}):
         taken[row["kind"]].add(row["slot"])
     free = {name: next(iter(set(range(limit)) - taken[name]), None) for name, limit in limits.items()}
     return {name: slot for name, slot in free.items() if slot is not None}
@@ -186,7 +186,3 @@ def _claim(raw: RawDocument) -> Claim:
         attempt=raw["attempts"],
         fence=raw["fence"],
     )
-
-
-def _ledger(database: Database) -> RawCollection:
-    return database.raw(Job.Settings.name)

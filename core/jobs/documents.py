@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 import msgspec
-from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from core.access import Access
+from core.database import Database
 from core.documents import TenantDocument
-from core.mongo import RawCollection
+from core.indexes import ASCENDING, DESCENDING, IndexModel
+from core.mongo import RawCollection, raw_collection
 
 JobState = Literal["queued", "running", "done", "dead", "cancelled"]
 """`queued` covers waiting for a first attempt and for the next one; `dead` has used up its attempts."""
@@ -103,6 +103,6 @@ class Job(TenantDocument):
 DOCUMENTS: list[type[TenantDocument]] = [Job]
 
 
-def job_collection(access: Access) -> RawCollection:
+def job_collection(database: Database) -> RawCollection:
     """The ledger, for the conditional updates that a repository does not offer."""
-    return access.database.raw(Job.Settings.name)
+    return raw_collection(database, Job.Settings.name)

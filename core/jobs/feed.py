@@ -6,7 +6,7 @@ database offers none, or while it is away, the listeners are told twice a second
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 
 from core.access import Access
 from core.database import Database
-from core.jobs.documents import Job
+from core.jobs.documents import job_collection
 from core.jobs.ledger import JobView, get_job
 
 POLL_S = 0.5
@@ -62,8 +62,7 @@ class JobFeed:
     async def _follow(self) -> None:
         while True:
             with suppress(PyMongoError):
-                collection = self._database.raw(Job.Settings.name)
-                async with await collection.watch(_CHANGES) as stream:
+                async with await job_collection(self._database).watch(_CHANGES) as stream:
                     # What changed before the stream was open did not pass through it.
                     self._signal_all()
                     async for change in stream:
@@ -93,7 +92,7 @@ def feed_of(database: Database) -> JobFeed:
     return _feeds.setdefault(database, JobFeed(database))
 
 
-async def watch(access: Access, job_id: str) -> AsyncIterator[JobView]:
+async def watch(access: Access, job_id: str) -> AsyncGenerator[JobView]:
     """The job now, then after every change, and at last in its final state. `NotFound` if there is none.
 
     Leave it early with `contextlib.aclosing`.

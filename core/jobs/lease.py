@@ -37,7 +37,7 @@ class Lease:
         self._access = access
         self._claim = claim
         self._kind = kind
-        self._jobs = job_collection(access)
+        self._jobs = job_collection(access.database)
         self._progress: dict[str, Any] | None = None
         self._reported = asyncio.Event()
         self._written_at = 0.0

@@ -66,7 +66,7 @@ async def enqueue(
         "version": 1,
         "kind": kind,
         "state": "queued",
-        "payload": msgspec.to_builtins(payload, builtin_types=(datetime, bytes)),
+        "payload": stored_payload(payload),
         "patient_id": patient_id,
         "requested_by": tx.actor.id,
         "attempts": 0,
@@ -80,10 +80,15 @@ async def enqueue(
         ]
     }
     keep_or_insert = {"$cond": [{"$eq": [{"$type": "$state"}, "missing"]}, stamped, "$$ROOT"]}
-    await job_collection(tx).update_one(
+    await job_collection(tx.database).update_one(
         {"_id": job_id}, [{"$replaceWith": keep_or_insert}], upsert=True, session=tx.session
     )
     return job_id
+
+
+def stored_payload(payload: msgspec.Struct) -> dict[str, Any]:
+    """A payload as it is stored; instants keep their milliseconds."""
+    return msgspec.to_builtins(payload, builtin_types=(datetime, bytes))
 
 
 async def get_job(access: Access, job_id: str) -> JobView:
@@ -155,7 +160,7 @@ async def _move(
 ) -> JobView:
     async def write(tx: Transaction) -> JobView:
         before = await get_job(tx, job_id)
-        moved = await job_collection(tx).update_one(
+        moved = await job_collection(tx.database).update_one(
             {"_id": job_id, "organization_id": tx.organization_id, "state": {"$in": list(from_states)}},
             [{"$set": to}, {"$unset": list(drop)}],
             session=tx.session,

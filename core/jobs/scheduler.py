@@ -13,6 +13,7 @@ from core.database import Database
 from core.errors import HomestretchError
 from core.jobs.lease import describe
 from core.jobs.schedules import Schedule, Slot, known_schedules
+from core.mongo import raw_collection
 
 TimeZones = Callable[[Access], Awaitable[Collection[str]]]
 """The IANA time zones in which an organization has locations."""
@@ -38,7 +39,7 @@ class Scheduler:
         """Look every few seconds until `stop`. Among all workers, one looks at a time."""
         while not stop.is_set():
             try:
-                if await self._is_our_turn():
+                if await take_tick(self._database):
                     await self.tick(known_schedules())
             except PyMongoError as error:
                 _log.warning("scheduler_tick_failed", error=describe(error))
@@ -76,10 +77,13 @@ class Scheduler:
                 await access.transact(write)
                 self._latest[series] = slot.at
 
-    async def _is_our_turn(self) -> bool:
-        later = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": round(TICK_S * 1000)}}
-        claimed = {"$cond": [{"$gt": ["$next_at", "$$NOW"]}, "$next_at", later]}
-        result = await self._database.raw("schedules").update_one(
-            {"_id": "tick"}, [{"$set": {"next_at": claimed}}], upsert=True
-        )
-        return result.modified_count == 1 or result.upserted_id is not None
+
+async def take_tick(database: Database) -> bool:
+    """Whether the caller is to look for due schedules now: one worker, once in `TICK_S` seconds."""
+    later = {"$dateAdd": {"startDate": "$$NOW", "unit": "millisecond", "amount": round(TICK_S * 1000)}}
+    result = await raw_collection(database, "schedules").update_one(
+        {"_id": "tick"},
+        [{"$set": {"next_at": {"$cond": [{"$gt": ["$next_at", "$$NOW"]}, "$next_at", later]}}}],
+        upsert=True,
+    )
+    return result.modified_count == 1 or result.upserted_id is not None
