@@ -22,6 +22,11 @@ async def zone_of(access: Access, location_id: str) -> ZoneInfo:
     return zone_named(location.time_zone)
 
 
+async def locations_in(access: Access, zone: str) -> list[str]:
+    """Ids of the organization's locations in that time zone."""
+    return [place.id for place in await locations.find(access, {"time_zone": zone}, view=_Location)]
+
+
 async def require_open(access: Access, location_id: str) -> None:
     """`Invalid` unless patients can be treated at the location."""
     location = await locations.find_one(access, {"_id": location_id}, view=_Location)

@@ -72,6 +72,7 @@ class DayCompliance(Struct, frozen=True, kw_only=True):
     date: dt.date
     kind: DayKind
     score: float | None
+    completion: float | None
     prescribed_doses: int
     credited_doses: float
     doses: list[Dose]
@@ -339,6 +340,7 @@ def _day(date: dt.date, of_day: Sequence[ExactDose], rules: ComplianceRules) -> 
         date=date,
         kind=kind,
         score=ratio(credited, len(counted)),
+        completion=ratio(sum((dose.completed for dose in counted), Fraction(0)), len(counted)),
         prescribed_doses=len(counted),
         credited_doses=rounded(credited),
         doses=[_shown(dose, rules) for dose in of_day],

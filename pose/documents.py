@@ -12,10 +12,14 @@ from pose.analysis import Analysis
 
 
 class AngleCurve(Struct, frozen=True, kw_only=True):
-    """The primary joint angle over the recording: seconds and degrees, None where it is not known."""
+    """The primary joint angle over the recording: seconds and degrees, None where it is not known.
+
+    `signal` names the angle, as exercises do.
+    """
 
     t_s: list[float]
     deg: list[float | None]
+    signal: str
 
 
 class MovementAnalysis(PatientDocument):

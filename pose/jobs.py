@@ -1,10 +1,11 @@
 """Uploaded recordings of exercises are analysed in the background: one job for each upload, one outcome.
 
-The job reads the encrypted recording in ranges; a confined child decodes it (`pose.sandbox`). A recording that
-cannot be analysed is an outcome with its reason, not a failure to be retried.
+The job reads the encrypted recording in ranges; a confined child decodes it (`pose.sandbox`). A recording
+that cannot be analysed is an outcome with its reason, not a failure to be retried.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from msgspec import Struct
@@ -22,6 +23,7 @@ from care.exercises import load_library
 from care.prescriptions import Side
 from core.access import Transaction
 from core.jobs import Commit, JobContext, job
+from core.platform import Platform
 from core.storage.documents import Upload
 from core.storage.metadata import parse_metadata
 from core.storage.uploads import on_upload_begin, on_upload_complete
@@ -100,7 +102,7 @@ async def analyze(context: JobContext, payload: AnalyzeVideo) -> Commit:
     async def commit(tx: Transaction) -> None:
         if outcome.track_object_id is not None:
             await context.platform.storage.keep(tx, outcome.track_object_id)
-        analysis_id = await _store(tx, payload, outcome)
+        analysis_id = await _store(context.platform, tx, payload, outcome)
         await record_analysis(tx, session.id, _for_session(payload.upload_id, analysis_id, outcome, tx))
         await tx.publish(
             ExerciseVideoAnalyzed(
@@ -124,14 +126,15 @@ async def _kept(context: JobContext, session: _Recorded, found: VideoAnalysis) -
         location_id=session.location_id,
         content_type=TRACK_CONTENT_TYPE,
     )
-    curve = AngleCurve(t_s=found.curve.t_s, deg=found.curve.deg)
+    drawn = found.curve
+    curve = None if drawn is None else AngleCurve(t_s=drawn.t_s, deg=drawn.deg, signal=drawn.signal)
     return _Outcome(analysis=found.analysis, curve=curve, track_object_id=track_object_id)
 
 
-async def _store(tx: Transaction, payload: AnalyzeVideo, outcome: _Outcome) -> str:
+async def _store(platform: Platform, tx: Transaction, payload: AnalyzeVideo, outcome: _Outcome) -> str:
     """Keep the outcome under the upload's own analysis, also when somebody had the job run again."""
     session = await exercise_sessions.get(tx, payload.exercise_session_id, view=_Recorded)
-    kept = {
+    kept: dict[str, Any] = {
         "algorithm": ALGORITHM if outcome.analysis is None else outcome.analysis.algorithm,
         "analysis": outcome.analysis,
         "curve": outcome.curve,
@@ -141,6 +144,8 @@ async def _store(tx: Transaction, payload: AnalyzeVideo, outcome: _Outcome) -> s
     }
     earlier = await movement_analyses.find_one(tx, {"upload_id": payload.upload_id})
     if earlier is not None:
+        if earlier.track_object_id is not None:
+            await platform.storage.delete(tx, earlier.track_object_id)
         return (await movement_analyses.update(tx, earlier.id, kept)).id
     document = MovementAnalysis(
         id=movement_analyses.new_id(),

@@ -16,8 +16,8 @@ AnalysisState = Literal["awaiting_video", "analyzing", "analyzed", "unreadable"]
 class SessionAnalysis(Struct, frozen=True, kw_only=True):
     """Where the newest recording of a session stands, and what its analysis found.
 
-    `job_id` names the job whose progress can be followed. `reason_code` and `reason` say why a recording could
-    not be analysed.
+    `job_id` names the job whose progress can be followed. `reason_code` and `reason` say why a recording
+    could not be analysed.
     """
 
     exercise_session_id: str
