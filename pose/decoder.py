@@ -84,7 +84,7 @@ def main(encoded_order: str) -> int:
             _say(answer, watched.report(len(content), offline=walls.offline))
             answer.write(content)
     except UnreadableVideo as refusal:
-        _say(answer, Message(refused=(refusal.code, refusal.message)))
+        _say(answer, Message(refused=(refusal.code, refusal.detail)))
     except MemoryError:
         _say(answer, Message(refused=("too_large", "The video needs too much memory to decode.")))
     answer.flush()

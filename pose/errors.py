@@ -7,8 +7,10 @@ PoseError
 └── DecoderFailed      our decoder broke: a defect, worth a retry and a report
 """
 
+from core.errors import HomestretchError, Unavailable
 
-class PoseError(Exception):
+
+class PoseError(HomestretchError):
     """Any failure of the pose engine."""
 
 
@@ -17,31 +19,26 @@ class UnreadableVideo(PoseError):
 
     Args:
         code: Stable reason, one of `REASONS`.
-        message: One plain sentence for the person who made the recording.
+        detail: One plain sentence for the person who made the recording.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, detail: str) -> None:
         if code not in REASONS:
             raise ValueError(f"undocumented reason {code!r}")
-        super().__init__(message)
-        self.code = code
-        self.message = message
+        super().__init__(detail, code=code)
 
 
 class UnreadableTrack(PoseError):
     """A landmark track (.npz) whose arrays are missing, misshapen or without a person."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.code = "unreadable_track"
-        self.message = message
+    code = "unreadable_track"
 
 
-class ModelMissing(PoseError):
+class ModelMissing(PoseError, Unavailable):
     """The landmark model bundle has not been built, or is not the one this version was validated with."""
 
 
-class DecoderFailed(PoseError):
+class DecoderFailed(PoseError, Unavailable):
     """The confined decoder ended without a result and without blaming the recording."""
 
 

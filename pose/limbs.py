@@ -82,7 +82,8 @@ def follow(track: LandmarkTrack, motion: Motion, view: CameraView, side: str | N
     if min(ranges.values()) < STILL_LIMB * max(ranges.values()):
         return _limbs(track, motion, [(mover, (mover,))])
     if np.corrcoef(left.deg, right.deg)[0, 1] > TOGETHER:
-        return _limbs(track, motion, [("both", together)])
+        # From the side the far limb is mostly a guess of the network: only the near one is vouched for.
+        return _limbs(track, motion, [("both" if near is None else near, together)])
     return _taking_turns(_limbs(track, motion, [(one, (one,)) for one in SIDES]))
 
 
