@@ -95,7 +95,7 @@ async def analyze(context: JobContext, payload: AnalyzeVideo) -> Commit:
         )
     except UnreadableVideo as unreadable:
         _log.info("video_unreadable", job_id=context.job_id, reason=unreadable.code)
-        outcome = _Outcome(reason_code=unreadable.code, reason=unreadable.message)
+        outcome = _Outcome(reason_code=unreadable.code, reason=unreadable.detail)
     else:
         outcome = await _kept(context, session, found)
 
