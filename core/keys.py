@@ -19,18 +19,22 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pymongo.errors import DuplicateKeyError
 
+from core.access import Change
 from core.audit_chain import genesis, sealed_head
 from core.clock import Clock, utc_now
 from core.errors import NotFound
 from core.master_key import KEY_BYTES, NONCE_BYTES, KeyFault, MasterKey, derive
 from core.mongo import RawDatabase, RawDocument
+
+if TYPE_CHECKING:
+    from core.access import Transaction
 
 ROOT = "root_keys"
 TENANTS = "tenant_keys"
@@ -182,47 +186,47 @@ class KeyRing:
             async for row in self._database[TENANTS].find({}).sort("_id", 1)
         ]
 
-    async def rotate(self, organization_id: str) -> int:
+    async def rotate(self, tx: Transaction) -> int:
         """Give the organization a new key for what it stores from now on; the number of the new version.
 
-        What is stored already stays readable under the versions before.
+        What is stored already stays readable under the versions before. Call `forget` after the transaction.
         """
-        await self.ensure(organization_id)
-        while True:
-            row = await self._database[TENANTS].find_one({"_id": organization_id})
-            if row is None or row["destroyed_at"] is not None:
-                raise KeyDestroyed("This organization's data was destroyed.")
-            count = len(row["versions"])
-            added = self._new_version(organization_id, count + 1)
-            result = await self._database[TENANTS].update_one(
-                {"_id": organization_id, "destroyed_at": None, "versions": {"$size": count}},
-                {"$push": {"versions": added}},
-            )
-            if result.modified_count:
-                self._tenants.pop(organization_id, None)
-                return count + 1
+        organization_id = tx.organization_id
+        row = await self._database[TENANTS].find_one({"_id": organization_id}, session=tx.session)
+        if row is None or row["destroyed_at"] is not None:
+            raise KeyDestroyed("This organization has no key, or its data was destroyed.")
+        version = len(row["versions"]) + 1
+        await self._database[TENANTS].update_one(
+            {"_id": organization_id},
+            {"$push": {"versions": self._new_version(organization_id, version)}},
+            session=tx.session,
+        )
+        tx.changes.append(
+            Change("update", TENANTS, (organization_id,), note=f"key rotated to version {version}")
+        )
+        return version
 
-    async def destroy(self, organization_id: str) -> None:
-        """Destroy the organization's key for good. Other processes notice within `CACHE_S` seconds.
+    async def destroy(self, tx: Transaction) -> None:
+        """Destroy the organization's key for good, and with it all it stored. Call `forget` after the
+        transaction.
 
-        The audit log stays, and stays verifiable: it holds no content.
+        Other processes notice within `CACHE_S` seconds. The audit log stays, and stays verifiable.
         """
-        now = self._clock()
-        async with self._database.client.start_session() as session:
+        organization_id = tx.organization_id
+        result = await self._database[TENANTS].update_one(
+            {"_id": organization_id, "destroyed_at": None},
+            {"$set": {"versions": [], "destroyed_at": tx.now()}},
+            session=tx.session,
+        )
+        if not result.matched_count:
+            raise NotFound("There is no such organization, or its key was destroyed before.")
+        await self._database[VAULT].delete_many(
+            {"keyAltNames": {"$regex": f"^{re.escape(organization_id)}/"}}, session=tx.session
+        )
+        tx.changes.append(Change("delete", TENANTS, (organization_id,), note="key destroyed"))
 
-            async def attempt(_: object) -> None:
-                result = await self._database[TENANTS].update_one(
-                    {"_id": organization_id, "destroyed_at": None},
-                    {"$set": {"versions": [], "destroyed_at": now}},
-                    session=session,
-                )
-                if not result.matched_count:
-                    raise NotFound("There is no such organization, or its key was destroyed before.")
-                await self._database[VAULT].delete_many(
-                    {"keyAltNames": {"$regex": f"^{re.escape(organization_id)}/"}}, session=session
-                )
-
-            await session.with_transaction(attempt)
+    def forget(self, organization_id: str) -> None:
+        """Read the organization's key again before its next use."""
         self._tenants.pop(organization_id, None)
 
     async def _tenant(self, organization_id: str, version: int | None = None) -> _TenantKey:

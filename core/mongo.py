@@ -17,4 +17,9 @@ RawDatabase = AsyncDatabase[RawDocument]
 
 def raw_collection(database: Database, name: str) -> RawCollection:
     """The collection `name` without tenant scope."""
-    return database._raw[name]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the one door to it
+    return raw_database_of(database)[name]
+
+
+def raw_database_of(database: Database) -> RawDatabase:
+    """The database itself."""
+    return database._raw  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the one door to it
