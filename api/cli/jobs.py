@@ -14,6 +14,7 @@ from core.errors import NotFound
 from core.jobs import DOCUMENTS, JobState, JobView, cancel_job, get_job, list_jobs, retry_job
 from core.platform import Platform, open_platform
 from core.settings import load_settings
+from core.telemetry import configure_logging
 
 Result = TypeVar("Result")
 
@@ -81,7 +82,9 @@ def cancel(*, job_id: str, as_json: bool) -> None:
 
 def _with_platform(use: Callable[[Platform], Awaitable[Result]]) -> Result:
     async def session() -> Result:
-        async with open_platform(load_settings(), DOCUMENTS) as platform:
+        settings = load_settings()
+        configure_logging(settings)
+        async with open_platform(settings, DOCUMENTS) as platform:
             return await use(platform)
 
     return asyncio.run(session())

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
+from opentelemetry import trace
 from pymongo.errors import PyMongoError
+from structlog.contextvars import bound_contextvars
 
 from core.access import Actor
 from core.jobs import metrics
@@ -30,6 +32,7 @@ _LONGEST_REST_S = 2.0
 _STOPPING_S = 5.0
 """How long a handler may take to let go after it was told to."""
 
+_tracer = trace.get_tracer("homestretch.jobs")
 _log = structlog.stdlib.get_logger("homestretch.jobs")
 
 
@@ -149,8 +152,14 @@ class Worker:
         metrics.STARTED.labels(kind.name).inc()
         metrics.RUNNING.labels(kind.name).inc()
         began = perf_counter()
+        naming = {"job_id": claim.job_id, "organization_id": claim.organization_id, "attempt": claim.attempt}
         try:
-            outcome = await self._outcome(lease, kind, context, claim)
+            with (
+                bound_contextvars(**naming),
+                _tracer.start_as_current_span(kind.name, attributes=naming) as span,
+            ):
+                outcome = await self._outcome(lease, kind, context, claim)
+                span.set_attribute("outcome", outcome)
         finally:
             metrics.RUNNING.labels(kind.name).dec()
             metrics.SECONDS.labels(kind.name).observe(perf_counter() - began)
@@ -167,11 +176,11 @@ class Worker:
             lost = keeper.done()
             await _let_go(work, keeper)
             if lost:
-                return self._lost(claim)
+                return _lost()
             return await self._fail(lease, kind, claim, f"It took longer than {kind.timeout_s:g} seconds.")
         except asyncio.CancelledError:
             await _let_go(work, keeper)
-            return "released" if await lease.release() else self._lost(claim)
+            return "released" if await lease.release() else _lost()
 
     async def _conclude(
         self, lease: Lease, kind: JobKind, claim: Claim, work: "asyncio.Task[Commit | None]"
@@ -181,7 +190,7 @@ class Worker:
         try:
             await lease.complete(work.result())
         except LeaseLost:
-            return self._lost(claim)
+            return _lost()
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is a failed attempt
             return await self._fail(lease, kind, claim, describe(error))
         return "done"
@@ -193,14 +202,10 @@ class Worker:
         else:
             ours = await lease.retry(error, kind.backoff.delay_s(claim.attempt, self._rng))
         if not ours:
-            return self._lost(claim)
+            return _lost()
         outcome = "dead" if spent else "retried"
-        _log.warning("job_failed", job_id=claim.job_id, attempt=claim.attempt, outcome=outcome, error=error)
+        _log.warning("job_failed", outcome=outcome, error=error)
         return outcome
-
-    def _lost(self, claim: Claim) -> str:
-        _log.warning("job_lost", job_id=claim.job_id, attempt=claim.attempt)
-        return "lost"
 
     async def _drain(self) -> None:
         if self._running:
@@ -213,6 +218,11 @@ class Worker:
 async def _handle(kind: JobKind, context: JobContext, claim: Claim) -> Commit | None:
     payload = msgspec.convert(claim.payload, kind.payload)
     return await kind.handler(context, payload)
+
+
+def _lost() -> str:
+    _log.warning("job_lost")
+    return "lost"
 
 
 async def _let_go(*tasks: "asyncio.Task[object]") -> None:

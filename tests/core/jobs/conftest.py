@@ -46,25 +46,28 @@ def run_worker(platform: Platform) -> RunWorker:
 
 
 @pytest.fixture
-def start_process(
+def process_environment(
     settings: Settings, database: Database, master_key: MasterKey, tmp_path: Path
-) -> Iterator[StartProcess]:
-    """Start worker processes on the test's database; all are gone when the test ends."""
+) -> dict[str, str]:
+    """What other processes must be told to work on the test's database."""
     del database  # its keys must exist before another process looks for them
     master_key.write(settings.master_key_path)
     assert settings.mongodb_uri is not None
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("HOMESTRETCH_")
-    } | {
+    return {name: value for name, value in os.environ.items() if not name.startswith("HOMESTRETCH_")} | {
         "HOMESTRETCH_DATA": str(tmp_path),
         "HOMESTRETCH_MONGODB_URI": settings.mongodb_uri.reveal(),
         "HOMESTRETCH_MONGODB_DATABASE": settings.mongodb_database,
     }
+
+
+@pytest.fixture
+def start_process(process_environment: dict[str, str]) -> Iterator[StartProcess]:
+    """Start worker processes on the test's database; all are gone when the test ends."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*, concurrency: int = 2, grace_s: float = 10.0) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "tests.core.jobs.sample_work", str(concurrency), str(grace_s)]
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment)  # noqa: S603 - our own program
+        process = subprocess.Popen(command, cwd=REPOSITORY, env=process_environment)  # noqa: S603 - our own program
         started.append(process)
         return process
 

@@ -14,6 +14,7 @@ from core.access import Access
 from core.database import Database
 from core.jobs import Backoff, Worker, cancel_job, get_job, job
 from core.jobs.claim import Outlook, look_ahead
+from core.jobs.lease import describe
 from core.mongo import RawDatabase
 from core.platform import Platform
 from tests.core.jobs.conftest import Queue, RunWorker
@@ -75,6 +76,10 @@ async def test_what_keeps_failing_becomes_a_dead_letter_that_quotes_no_data(
     assert view.error is not None
     assert view.error.startswith("LookupError in tests/core/jobs/sample_work.py, line ")
     assert "Jane" not in caplog.text
+
+
+def test_an_error_from_elsewhere_is_known_by_its_kind_only() -> None:
+    assert describe(LookupError("Jane Doe")) == "LookupError"
 
 
 async def test_a_fault_of_ours_is_told_in_its_own_words(
