@@ -7,7 +7,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from litestar import Litestar, Router, get
 from litestar.response import Redirect
 
-from api import authentication, documentation, idempotency
+from api import authentication, documentation, idempotency, uploads
+from api import identity as identity_routes
+from api.audit import AuditController
 from api.authentication import BearerAuthentication
 from api.authorization import PUBLIC, check_declarations, require_permission
 from api.health import HealthController, MetricsController
@@ -23,6 +25,7 @@ from api.telemetry import Telemetry
 from core.idempotency import IdempotencyLedger
 from core.platform import Platform, open_platform
 from core.settings import Settings
+from identity.authority import Authority
 
 _APP_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
@@ -38,7 +41,7 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Litestar
     """
     versioned = Router(
         "/v1",
-        route_handlers=[JobController],
+        route_handlers=[*identity_routes.CONTROLLERS, uploads.router, JobController, AuditController],
     )
     app = Litestar(
         route_handlers=[
@@ -72,10 +75,16 @@ async def _opened(app: Litestar, settings: Settings, platform: Platform | None) 
     opening: AbstractAsyncContextManager[Platform]
     opening = nullcontext(platform) if platform else open_platform(settings, DOCUMENTS)
     async with opening as opened:
-        app.state.platform = opened
-        app.state.idempotency = IdempotencyLedger(opened.database)
-        app.state.closing = asyncio.Event()
+        attach(app, opened)
         yield
+
+
+def attach(app: Litestar, platform: Platform) -> None:
+    """Let the application work with an opened platform."""
+    app.state.platform = platform
+    app.state.authority = Authority.of(platform)
+    app.state.idempotency = IdempotencyLedger(platform.database)
+    app.state.closing = asyncio.Event()
 
 
 @get("/", opt=PUBLIC, include_in_schema=False)

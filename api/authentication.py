@@ -4,7 +4,7 @@ The application keeps `Platform` and `Authority` in its state, under `platform` 
 middleware sets `connection.user` to the `Actor` and `connection.auth` to the `Caller`. Handlers ask
 for an `Access` by name:
 
-    async def today(access: NamedDependency[Access], ...) -> Today: ...
+    async def today(access: Given[Access], ...) -> Today: ...
 """
 
 from dataclasses import replace

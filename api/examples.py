@@ -1,7 +1,7 @@
 """Examples for the API description, made from the schemas: every body is shown as it would really look.
 
-A schema's own example wins (`Annotated[..., Meta(examples=[...])]` on a field); else its default, first choice
-or format; else what its name suggests. The same schema always gives the same example.
+A schema's own example wins (`Annotated[..., Meta(examples=[...])]` on a field); else its default, first
+choice or format; else what its name suggests. The same schema always gives the same example.
 """
 
 from collections.abc import Callable, Mapping

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import msgspec
 import structlog
 from litestar import Controller, Request, Response, get
-from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -18,6 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from api.authentication import bearer_token
 from api.authorization import PUBLIC
+from api.dependencies import Given
 from core.errors import Forbidden, Unauthenticated
 from core.platform import Platform
 
@@ -61,7 +61,7 @@ class HealthController(Controller):
             )
         },
     )
-    async def check_ready(self, platform: NamedDependency[Platform]) -> Response[Readiness]:
+    async def check_ready(self, platform: Given[Platform]) -> Response[Readiness]:
         """Say whether the database and the object storage can be used."""
         database = await _state(platform.database.ping())
         storage = await _state(platform.storage.blobs.check())
@@ -77,7 +77,7 @@ class MetricsController(Controller):
 
     @get("/")
     async def read_metrics(
-        self, request: Request[Any, Any, Any], platform: NamedDependency[Platform]
+        self, request: Request[Any, Any, Any], platform: Given[Platform]
     ) -> Response[bytes]:
         """The figures of all processes of this installation, for Prometheus.
 

@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Request, get, post
-from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 from litestar.status_codes import HTTP_200_OK
 
 from api.authorization import needs
+from api.dependencies import Given
 from api.pagination import DEFAULT_LIMIT, Cursor, Limit
 from core.access import Access
 from core.jobs import JobState, JobView, ledger, watch
@@ -42,7 +42,7 @@ class JobController(Controller):
     @get("/", opt=needs(Permission.JOBS_OPERATE))
     async def list_jobs(
         self,
-        access: NamedDependency[Access],
+        access: Given[Access],
         in_state: _StateFilter = None,
         kind: _KindFilter = None,
         limit: Limit = DEFAULT_LIMIT,
@@ -52,7 +52,7 @@ class JobController(Controller):
         return await ledger.list_jobs(access, state=in_state, kind=kind, limit=limit, cursor=cursor)
 
     @get("/{job_id:str}", opt=needs(Permission.JOB_FOLLOW))
-    async def get_job(self, access: NamedDependency[Access], job_id: FromPath[str]) -> JobView:
+    async def get_job(self, access: Given[Access], job_id: FromPath[str]) -> JobView:
         """Look at a job."""
         return await ledger.get_job(access, job_id)
 
@@ -70,7 +70,7 @@ class JobController(Controller):
         },
     )
     async def follow_job(
-        self, request: Request[Any, Any, Any], access: NamedDependency[Access], job_id: FromPath[str]
+        self, request: Request[Any, Any, Any], access: Given[Access], job_id: FromPath[str]
     ) -> Stream:
         """Follow a job as server-sent events until it ends."""
         await ledger.get_job(access, job_id)
@@ -78,7 +78,7 @@ class JobController(Controller):
         return Stream(_events(access, job_id, closing), media_type=EVENT_STREAM)
 
     @post("/{job_id:str}/retry", opt=needs(Permission.JOBS_OPERATE), status_code=HTTP_200_OK)
-    async def retry_job(self, access: NamedDependency[Access], job_id: FromPath[str]) -> JobView:
+    async def retry_job(self, access: Given[Access], job_id: FromPath[str]) -> JobView:
         """Queue a dead or cancelled job again, with all its attempts."""
         return await ledger.retry_job(access, job_id)
 
@@ -88,7 +88,7 @@ async def _events(access: Access, job_id: str, closing: asyncio.Event) -> AsyncG
     loop = asyncio.get_running_loop()
     deadline = loop.time() + LONGEST_STREAM_S
     closed = asyncio.create_task(closing.wait())
-    async with aclosing(cast("AsyncGenerator[JobView]", watch(access, job_id))) as changes:
+    async with aclosing(watch(access, job_id)) as changes:
         following = asyncio.create_task(_next(changes))
         try:
             while not closed.done() and loop.time() < deadline:

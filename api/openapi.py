@@ -234,7 +234,12 @@ def _operation_id(
     route_handler: HTTPRouteHandler, http_method: Method, path_components: list[str | PathParameterDefinition]
 ) -> str:
     """The handler's name in camel case: `registerPatient`. Names of handlers are part of the API."""
-    del path_components
-    words = route_handler.handler_name.split("_")
-    name = words[0] + "".join(word.capitalize() for word in words[1:])
-    return name if len(route_handler.http_methods) == 1 else f"{name}{http_method.capitalize()}"
+    parts = [route_handler.handler_name]
+    if len(route_handler.http_methods) > 1:
+        parts.append(http_method)
+    if len(route_handler.paths) > 1:
+        parts += [
+            f"with_{part.name}" for part in path_components if isinstance(part, PathParameterDefinition)
+        ]
+    first, *others = "_".join(parts).lower().split("_")
+    return first + "".join(word.capitalize() for word in others)

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.params import ParameterKwarg
 from litestar.status_codes import HTTP_401_UNAUTHORIZED, HTTP_500_INTERNAL_SERVER_ERROR
 
 from api.authentication import challenge
@@ -175,7 +176,7 @@ def _http(request: Request[Any, Any, Any], error: Exception) -> Response[Problem
     _remember(request, error)
     raised = cast("HTTPException", error)
     if isinstance(raised, ValidationException):
-        faults = [_fault_of_message(message) for message in _messages(raised)]
+        faults = [_fault_of_message(message, request) for message in _messages(raised)]
         return problem_response(request, 422, "The request has fields that are not valid.", faults=faults)
     if raised.status_code >= HTTP_500_INTERNAL_SERVER_ERROR:
         return _unexpected(request, error)
@@ -235,11 +236,14 @@ _ENUM = re.compile(r"Invalid enum value")
 _STEP = re.compile(r"\[(\d+|\.\.\.)\]")
 
 
-def _fault_of_message(message: dict[str, Any]) -> Fault:
+def _fault_of_message(message: dict[str, Any], request: Request[Any, Any, Any]) -> Fault:
     text = str(message.get("message", ""))
     location = _location(message.get("source"))
     key = str(message.get("key", ""))
-    pointer = "" if location == "body" and key == "data" else _pointer(key)
+    if location == "body":
+        pointer = "" if key == "data" else _pointer(key)
+    else:
+        pointer = f"/{_sent_name(key, request)}"
     if missing := _MISSING.search(text):
         return Fault(pointer=f"{pointer}/{missing['name']}", detail="is required", location=location)
     return Fault(pointer=pointer, detail=_described(text), location=location)
@@ -266,6 +270,13 @@ def _location(source: object) -> Place:
             return place
         case _:
             return "query"
+
+
+def _sent_name(parameter: str, request: Request[Any, Any, Any]) -> str:
+    """What a handler's parameter is called in a request: `since` may arrive as `from`."""
+    field = request.route_handler.parsed_fn_signature.parameters.get(parameter)
+    declared: object = None if field is None else field.kwarg_definition
+    return (declared.name if isinstance(declared, ParameterKwarg) else None) or parameter
 
 
 def _pointer(key: str) -> str:

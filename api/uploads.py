@@ -13,17 +13,18 @@ The application mounts `router`, and registers `tus.mark_answer` as a `before_se
 """
 
 from collections.abc import AsyncGenerator
+from datetime import UTC
 from email.utils import format_datetime
 from typing import Any
 
 from litestar import Request, Response, Router, delete, head, patch, post, route
-from litestar.di import NamedDependency
-from litestar.enums import HttpMethod
+from litestar.enums import HttpMethod, MediaType
 from litestar.exceptions import InternalServerException
 from litestar.params import FromPath
 
 from api import tus
 from api.authorization import PUBLIC, needs
+from api.dependencies import Given
 from api.tus import refuses, says
 from core.access import Access
 from core.platform import Platform
@@ -44,7 +45,7 @@ DEFAULT_PURPOSE = "exercise_video"
     response_headers=says("Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm"),
     summary="What this server supports",
 )
-async def discover_uploads(platform: NamedDependency[Platform]) -> Response[None]:
+async def discover_uploads(platform: Given[Platform]) -> Response[None]:
     """Which version and extensions of the protocol this server speaks, and how large a file may be."""
     headers = {
         "Tus-Version": tus.VERSION,
@@ -64,8 +65,8 @@ async def discover_uploads(platform: NamedDependency[Platform]) -> Response[None
 async def create_upload(
     *,
     request: Request[Any, Any, Any],
-    access: NamedDependency[Access],
-    platform: NamedDependency[Platform],
+    access: Given[Access],
+    platform: Given[Platform],
     upload_length: tus.UploadLength,
     upload_metadata: tus.UploadMetadata = None,
     upload_checksum: tus.UploadChecksum = None,
@@ -86,7 +87,9 @@ async def create_upload(
             access, platform.storage, upload.id, offset=0, body=_body(request), checksum=checksum
         )
     location = f"{request.url.path.rstrip('/')}/{upload.id}"
-    return Response(None, status_code=201, headers={"Location": location, **_progress(upload)})
+    headers = {"Location": location, **_progress(upload)}
+    # As text, nothing is an empty body; as JSON it would be `null`.
+    return Response(None, status_code=201, headers=headers, media_type=MediaType.TEXT)
 
 
 @head(
@@ -99,7 +102,9 @@ async def create_upload(
     summary="Ask where to continue",
 )
 async def find_upload_offset(
-    access: NamedDependency[Access], platform: NamedDependency[Platform], upload_id: FromPath[str]
+    access: Given[Access],
+    platform: Given[Platform],
+    upload_id: FromPath[str],
 ) -> Response[None]:
     """How much of the file is safely stored."""
     upload = await uploads.status(access, platform.storage, upload_id)
@@ -120,8 +125,8 @@ async def find_upload_offset(
 async def send_upload_bytes(
     *,
     request: Request[Any, Any, Any],
-    access: NamedDependency[Access],
-    platform: NamedDependency[Platform],
+    access: Given[Access],
+    platform: Given[Platform],
     upload_id: FromPath[str],
     upload_offset: tus.UploadOffset,
     upload_checksum: tus.UploadChecksum = None,
@@ -149,7 +154,9 @@ async def send_upload_bytes(
     summary="Give an upload up",
 )
 async def terminate_upload(
-    access: NamedDependency[Access], platform: NamedDependency[Platform], upload_id: FromPath[str]
+    access: Given[Access],
+    platform: Given[Platform],
+    upload_id: FromPath[str],
 ) -> Response[None]:
     """Give an unfinished upload up, and destroy what arrived of it."""
     await uploads.terminate(access, platform.storage, upload_id)
@@ -167,8 +174,8 @@ async def terminate_upload(
 async def override_upload_method(
     *,
     request: Request[Any, Any, Any],
-    access: NamedDependency[Access],
-    platform: NamedDependency[Platform],
+    access: Given[Access],
+    platform: Given[Platform],
     upload_id: FromPath[str],
     method: tus.MethodOverride,
     upload_offset: tus.UploadOffset = 0,
@@ -223,7 +230,7 @@ def _carries_bytes(request: Request[Any, Any, Any]) -> bool:
 def _progress(upload: UploadStatus) -> dict[str, str]:
     headers = {"Upload-Offset": str(upload.offset)}
     if upload.expires_at is not None:
-        headers["Upload-Expires"] = format_datetime(upload.expires_at, usegmt=True)
+        headers["Upload-Expires"] = format_datetime(upload.expires_at.astimezone(UTC), usegmt=True)
     if upload.job_id is not None:
         headers["Homestretch-Job"] = upload.job_id
     return headers

@@ -1,10 +1,10 @@
 """Routes of one episode of care."""
 
 from litestar import Controller, Response, get, patch, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from api.authorization import needs
+from api.dependencies import Given
 from api.etags import IfMatch, expected_version, tagged
 from care.episodes import EpisodeChanges, EpisodeView, change_episode, get_episode
 from care.programs import NewProgram, ProgramView, prescribe
@@ -17,9 +17,7 @@ class EpisodeController(Controller):
     tags = ("Episodes",)
 
     @get("/", opt=needs(Permission.EPISODE_READ))
-    async def get_episode(
-        self, access: NamedDependency[Access], episode_id: FromPath[str]
-    ) -> Response[EpisodeView]:
+    async def get_episode(self, access: Given[Access], episode_id: FromPath[str]) -> Response[EpisodeView]:
         """Get an episode of care."""
         episode = await get_episode(access, episode_id)
         return tagged(episode, episode.version)
@@ -27,7 +25,7 @@ class EpisodeController(Controller):
     @patch("/", opt=needs(Permission.EPISODE_MANAGE))
     async def change_episode(
         self,
-        access: NamedDependency[Access],
+        access: Given[Access],
         episode_id: FromPath[str],
         data: JSONBody[EpisodeChanges],
         if_match: IfMatch = None,
@@ -38,7 +36,7 @@ class EpisodeController(Controller):
 
     @post("/programs", opt=needs(Permission.PROGRAM_PRESCRIBE))
     async def prescribe_program(
-        self, access: NamedDependency[Access], episode_id: FromPath[str], data: JSONBody[NewProgram]
+        self, access: Given[Access], episode_id: FromPath[str], data: JSONBody[NewProgram]
     ) -> Response[ProgramView]:
         """Prescribe a home exercise program."""
         program = await prescribe(access, episode_id, data)

@@ -4,10 +4,10 @@ import datetime as dt
 from typing import Annotated
 
 from litestar import Controller, Response, get, patch, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api.authorization import needs
+from api.dependencies import Given
 from api.etags import IfMatch, expected_version, tagged
 from api.pagination import DEFAULT_LIMIT, Cursor, Limit
 from care.episodes import EpisodeView, NewEpisode, list_episodes, open_episode
@@ -46,7 +46,7 @@ class PatientController(Controller):
     @get("/", opt=needs(Permission.PATIENTS_LIST))
     async def list_patients(
         self,
-        access: NamedDependency[Access],
+        access: Given[Access],
         q: _Search = None,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
@@ -56,16 +56,14 @@ class PatientController(Controller):
 
     @post("/", opt=needs(Permission.PATIENT_MANAGE))
     async def register_patient(
-        self, access: NamedDependency[Access], data: JSONBody[NewPatient]
+        self, access: Given[Access], data: JSONBody[NewPatient]
     ) -> Response[PatientView]:
         """Register a patient."""
         patient = await register_patient(access, data)
         return tagged(patient, patient.version, status_code=201)
 
     @get("/{patient_id:str}", opt=needs(Permission.PATIENT_READ))
-    async def get_patient(
-        self, access: NamedDependency[Access], patient_id: FromPath[str]
-    ) -> Response[PatientView]:
+    async def get_patient(self, access: Given[Access], patient_id: FromPath[str]) -> Response[PatientView]:
         """Get a patient's demographics."""
         patient = await get_patient(access, patient_id)
         return tagged(patient, patient.version)
@@ -73,7 +71,7 @@ class PatientController(Controller):
     @patch("/{patient_id:str}", opt=needs(Permission.PATIENT_MANAGE))
     async def change_patient(
         self,
-        access: NamedDependency[Access],
+        access: Given[Access],
         patient_id: FromPath[str],
         data: JSONBody[PatientChanges],
         if_match: IfMatch = None,
@@ -85,8 +83,8 @@ class PatientController(Controller):
     @post("/{patient_id:str}/invitation", opt=needs(Permission.PATIENT_MANAGE))
     async def invite_patient(
         self,
-        authority: NamedDependency[Authority],
-        access: NamedDependency[Access],
+        authority: Given[Authority],
+        access: Given[Access],
         patient_id: FromPath[str],
     ) -> IssuedInvitation:
         """Invite a patient to the app. Hand over the link and the code on separate channels."""
@@ -96,7 +94,7 @@ class PatientController(Controller):
     @get("/{patient_id:str}/episodes", opt=needs(Permission.EPISODE_READ))
     async def list_episodes(
         self,
-        access: NamedDependency[Access],
+        access: Given[Access],
         patient_id: FromPath[str],
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
@@ -106,7 +104,7 @@ class PatientController(Controller):
 
     @post("/{patient_id:str}/episodes", opt=needs(Permission.EPISODE_MANAGE))
     async def open_episode(
-        self, access: NamedDependency[Access], patient_id: FromPath[str], data: JSONBody[NewEpisode]
+        self, access: Given[Access], patient_id: FromPath[str], data: JSONBody[NewEpisode]
     ) -> Response[EpisodeView]:
         """Open an episode of care."""
         episode = await open_episode(access, patient_id, data)
@@ -115,7 +113,7 @@ class PatientController(Controller):
     @get("/{patient_id:str}/programs", opt=needs(Permission.PROGRAM_READ))
     async def list_programs(
         self,
-        access: NamedDependency[Access],
+        access: Given[Access],
         patient_id: FromPath[str],
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
@@ -124,16 +122,14 @@ class PatientController(Controller):
         return await list_programs(access, patient_id, limit=limit, cursor=cursor)
 
     @get("/{patient_id:str}/today", opt=needs(Permission.PROGRAM_READ))
-    async def get_today(
-        self, access: NamedDependency[Access], patient_id: FromPath[str], date: _Day = None
-    ) -> Today:
+    async def get_today(self, access: Given[Access], patient_id: FromPath[str], date: _Day = None) -> Today:
         """Get the patient's day: what is prescribed, and how much of it is done."""
         return await todays_plan(access, patient_id, date=date)
 
     @get("/{patient_id:str}/exercise-sessions", opt=needs(Permission.SESSION_READ))
     async def list_sessions(
         self,
-        access: NamedDependency[Access],
+        access: Given[Access],
         patient_id: FromPath[str],
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,

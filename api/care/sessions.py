@@ -1,10 +1,10 @@
 """Routes of exercise sessions."""
 
 from litestar import Controller, Response, get, patch, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from api.authorization import needs
+from api.dependencies import Given
 from api.etags import IfMatch, expected_version, tagged
 from care.sessions import (
     NewSession,
@@ -24,17 +24,13 @@ class SessionController(Controller):
     tags = ("Exercise sessions",)
 
     @post("/", opt=needs(Permission.SESSION_RECORD))
-    async def start_session(
-        self, access: NamedDependency[Access], data: JSONBody[NewSession]
-    ) -> Response[SessionView]:
+    async def start_session(self, access: Given[Access], data: JSONBody[NewSession]) -> Response[SessionView]:
         """Record that a prescribed exercise is being done, or was done."""
         session = await start_session(access, data)
         return tagged(session, session.version, status_code=201)
 
     @get("/{session_id:str}", opt=needs(Permission.SESSION_READ))
-    async def get_session(
-        self, access: NamedDependency[Access], session_id: FromPath[str]
-    ) -> Response[SessionView]:
+    async def get_session(self, access: Given[Access], session_id: FromPath[str]) -> Response[SessionView]:
         """Get an exercise session with its evidence."""
         session = await get_session(access, session_id)
         return tagged(session, session.version)
@@ -42,7 +38,7 @@ class SessionController(Controller):
     @patch("/{session_id:str}", opt=needs(Permission.SESSION_RECORD))
     async def change_session(
         self,
-        access: NamedDependency[Access],
+        access: Given[Access],
         session_id: FromPath[str],
         data: JSONBody[SessionChanges],
         if_match: IfMatch = None,
@@ -52,8 +48,6 @@ class SessionController(Controller):
         return tagged(session, session.version)
 
     @get("/{session_id:str}/analysis", opt=needs(Permission.SESSION_READ))
-    async def get_session_analysis(
-        self, access: NamedDependency[Access], session_id: FromPath[str]
-    ) -> SessionAnalysis:
+    async def get_session_analysis(self, access: Given[Access], session_id: FromPath[str]) -> SessionAnalysis:
         """Get what the analysis of the session's newest video found, or where it stands."""
         return await analysis_of_session(access, session_id)

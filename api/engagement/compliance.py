@@ -4,12 +4,12 @@ import datetime as dt
 from typing import Annotated
 
 from litestar import Controller, get, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from msgspec import Struct
 
 from api.authorization import needs
+from api.dependencies import Given
 from api.pagination import DEFAULT_LIMIT, Cursor, Limit
 from core.access import Access
 from core.pages import Page
@@ -44,7 +44,7 @@ class ComplianceController(Controller):
     @get("/compliance", opt=needs(Permission.COMPLIANCE_READ))
     async def get_compliance(
         self,
-        access: NamedDependency[Access],
+        access: Given[Access],
         patient_id: FromPath[str],
         starts_on: _From = None,
         through: _To = None,
@@ -55,7 +55,7 @@ class ComplianceController(Controller):
     @post("/compliance/evaluation", opt=needs(Permission.PROGRAM_PRESCRIBE), status_code=HTTP_200_OK)
     async def evaluate_compliance(
         self,
-        access: NamedDependency[Access],
+        access: Given[Access],
         patient_id: FromPath[str],
         data: JSONBody[EvaluationRequest],
     ) -> DayEvaluation:
@@ -65,7 +65,7 @@ class ComplianceController(Controller):
     @get("/notifications", opt=needs(Permission.NOTIFICATION_READ))
     async def list_patient_notifications(
         self,
-        access: NamedDependency[Access],
+        access: Given[Access],
         patient_id: FromPath[str],
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,

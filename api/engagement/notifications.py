@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from litestar import Controller, delete, get, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api.authorization import needs
+from api.dependencies import Given
 from api.pagination import DEFAULT_LIMIT, Cursor, Limit
 from core.access import Access
 from core.pages import Page
@@ -34,7 +34,7 @@ class NotificationController(Controller):
     @get("/", opt=needs(Permission.NOTIFICATIONS_LIST))
     async def list_notifications(
         self,
-        access: NamedDependency[Access],
+        access: Given[Access],
         in_state: _InState = None,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
@@ -48,16 +48,16 @@ class DeviceController(Controller):
     tags = ("Notifications",)
 
     @get("/", opt=needs(Permission.DEVICE_REGISTER))
-    async def list_devices(self, access: NamedDependency[Access]) -> list[DeviceView]:
+    async def list_devices(self, access: Given[Access]) -> list[DeviceView]:
         """List one's own devices."""
         return await list_devices(access)
 
     @post("/", opt=needs(Permission.DEVICE_REGISTER))
-    async def register_device(self, access: NamedDependency[Access], data: JSONBody[NewDevice]) -> DeviceView:
+    async def register_device(self, access: Given[Access], data: JSONBody[NewDevice]) -> DeviceView:
         """Register the device one is using for notifications."""
         return await register_device(access, data)
 
     @delete("/{device_id:str}", opt=needs(Permission.DEVICE_REGISTER))
-    async def remove_device(self, access: NamedDependency[Access], device_id: FromPath[str]) -> None:
+    async def remove_device(self, access: Given[Access], device_id: FromPath[str]) -> None:
         """Stop notifications to one of one's own devices."""
         await remove_device(access, device_id)

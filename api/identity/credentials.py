@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, delete, get, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 
 from api.authorization import needs
+from api.dependencies import Given
 from api.identity.me import describe_me
 from api.identity.sign_in import REFUSED, Code
 from core.access import Access
@@ -50,7 +50,7 @@ class CredentialController(Controller):
     opt = needs(Permission.CREDENTIALS_MANAGE)
 
     @post("/totp", status_code=HTTP_200_OK)
-    async def begin_totp_enrolment(self, access: NamedDependency[Access]) -> TotpEnrolment:
+    async def begin_totp_enrolment(self, access: Given[Access]) -> TotpEnrolment:
         """Begin to set up an authenticator app."""
         me = await describe_me(access)
         return await begin_totp(access, account_name=f"{me.organization.name}: {me.name}")
@@ -58,21 +58,21 @@ class CredentialController(Controller):
     @post("/totp/confirmation", status_code=HTTP_200_OK)
     async def confirm_totp_enrolment(
         self,
-        authority: NamedDependency[Authority],
-        access: NamedDependency[Access],
+        authority: Given[Authority],
+        access: Given[Access],
         data: JSONBody[TotpConfirmation],
     ) -> RecoveryCodes:
         """Confirm the authenticator app with its first code."""
         return RecoveryCodes(await confirm_totp(authority, access, data.code))
 
     @delete("/totp")
-    async def remove_totp(self, access: NamedDependency[Access]) -> None:
+    async def remove_totp(self, access: Given[Access]) -> None:
         """Remove the authenticator app."""
         await remove_totp(access)
 
     @post("/passkeys/registration", status_code=HTTP_200_OK)
     async def begin_passkey_registration(
-        self, authority: NamedDependency[Authority], access: NamedDependency[Access]
+        self, authority: Given[Authority], access: Given[Access]
     ) -> dict[str, Any]:
         """Get the options for `navigator.credentials.create()`."""
         me = await describe_me(access)
@@ -81,19 +81,19 @@ class CredentialController(Controller):
     @post("/passkeys", responses=REFUSED)
     async def register_passkey(
         self,
-        authority: NamedDependency[Authority],
-        access: NamedDependency[Access],
+        authority: Given[Authority],
+        access: Given[Access],
         data: JSONBody[PasskeyRegistration],
     ) -> PasskeyView:
         """Register a passkey that the device has just created."""
         return await register_passkey(authority, access, data.credential, name=data.name)
 
     @get("/passkeys")
-    async def list_passkeys(self, access: NamedDependency[Access]) -> list[PasskeyView]:
+    async def list_passkeys(self, access: Given[Access]) -> list[PasskeyView]:
         """List one's own passkeys."""
         return await list_passkeys(access)
 
     @delete("/passkeys/{passkey_id:str}")
-    async def remove_passkey(self, access: NamedDependency[Access], passkey_id: FromPath[str]) -> None:
+    async def remove_passkey(self, access: Given[Access], passkey_id: FromPath[str]) -> None:
         """Remove one of one's own passkeys."""
         await remove_passkey(access, passkey_id)

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, get, post
-from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from api.authorization import needs
+from api.dependencies import Given
 from api.pagination import DEFAULT_LIMIT, Cursor, Limit
 from care.documents import patients
 from core.access import Access
@@ -48,8 +48,8 @@ class EmergencyAccessController(Controller):
     @post("/", opt=needs(Permission.EMERGENCY_ACCESS_USE))
     async def open_emergency_access(
         self,
-        authority: NamedDependency[Authority],
-        access: NamedDependency[Access],
+        authority: Given[Authority],
+        access: Given[Access],
         data: JSONBody[EmergencyAccessForm],
     ) -> OpenedEmergencyAccess:
         """Open one patient's record for an hour, beyond one's own locations."""
@@ -66,7 +66,7 @@ class EmergencyAccessController(Controller):
 
     @get("/", opt=needs(Permission.EMERGENCY_ACCESS_REVIEW))
     async def list_emergency_access(
-        self, access: NamedDependency[Access], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+        self, access: Given[Access], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
     ) -> Page[EmergencyAccessView]:
         """List who used emergency access, and why."""
         return await list_emergency_access(access, limit=limit, cursor=cursor)

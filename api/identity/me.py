@@ -4,9 +4,9 @@ from typing import Literal
 
 import msgspec
 from litestar import Controller, get
-from litestar.di import NamedDependency
 
 from api.authorization import needs
+from api.dependencies import Given
 from care.documents import patients
 from core.access import Access
 from identity.documents import organizations, staff
@@ -85,6 +85,6 @@ class MeController(Controller):
     tags = ("Sign-in",)
 
     @get("/", opt=needs(Permission.PROFILE_READ))
-    async def get_me(self, access: NamedDependency[Access]) -> Me:
+    async def get_me(self, access: Given[Access]) -> Me:
         """Say who is signed in."""
         return await describe_me(access)

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, get, patch, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from api.authorization import needs
+from api.dependencies import Given
 from api.etags import IfMatch, expected_version, tagged
 from core.access import Access
 from identity.organizations import (
@@ -39,14 +39,14 @@ class OrganizationController(Controller):
     tags = ("Organization",)
 
     @get("/", opt=needs(Permission.ORGANIZATION_READ))
-    async def get_organization(self, access: NamedDependency[Access]) -> Response[OrganizationView]:
+    async def get_organization(self, access: Given[Access]) -> Response[OrganizationView]:
         """Get one's own organization."""
         organization = await read_organization(access)
         return tagged(organization, organization.version)
 
     @patch("/", opt=needs(Permission.ORGANIZATION_MANAGE))
     async def change_organization(
-        self, access: NamedDependency[Access], data: JSONBody[OrganizationChanges], if_match: IfMatch = None
+        self, access: Given[Access], data: JSONBody[OrganizationChanges], if_match: IfMatch = None
     ) -> Response[OrganizationView]:
         """Change one's own organization."""
         changed = await change_organization(access, data, expected_version=expected_version(if_match))
@@ -58,13 +58,13 @@ class LocationController(Controller):
     tags = ("Organization",)
 
     @get("/", opt=needs(Permission.ORGANIZATION_READ))
-    async def list_locations(self, access: NamedDependency[Access]) -> list[LocationView]:
+    async def list_locations(self, access: Given[Access]) -> list[LocationView]:
         """List the organization's locations."""
         return await list_locations(access)
 
     @post("/", opt=needs(Permission.ORGANIZATION_MANAGE))
     async def add_location(
-        self, access: NamedDependency[Access], data: JSONBody[NewLocation]
+        self, access: Given[Access], data: JSONBody[NewLocation]
     ) -> Response[LocationView]:
         """Open a location."""
         added = await add_location(access, name=data.name, time_zone=data.time_zone, address=data.address)
@@ -73,7 +73,7 @@ class LocationController(Controller):
     @patch("/{location_id:str}", opt=needs(Permission.ORGANIZATION_MANAGE))
     async def change_location(
         self,
-        access: NamedDependency[Access],
+        access: Given[Access],
         location_id: FromPath[str],
         data: JSONBody[LocationChanges],
         if_match: IfMatch = None,

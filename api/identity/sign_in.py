@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Request, post
-from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT, HTTP_401_UNAUTHORIZED
 
 from api.authorization import PUBLIC, needs
+from api.dependencies import Given
 from api.identity.me import Me, describe_me
 from api.problems import PROBLEM_JSON, Problem
 from core.access import Access
@@ -152,7 +152,7 @@ class SignInController(Controller):
     async def sign_in(
         self,
         request: Request[Any, Any, Any],
-        authority: NamedDependency[Authority],
+        authority: Given[Authority],
         data: JSONBody[SignInForm],
     ) -> SignInAnswer:
         """Sign in with e-mail and password (staff)."""
@@ -167,7 +167,7 @@ class SignInController(Controller):
         return await _answer(authority, outcome)
 
     @post("/passkeys/authentication", opt=PUBLIC, status_code=HTTP_200_OK)
-    async def begin_passkey_sign_in(self, authority: NamedDependency[Authority]) -> PasskeyChallenge:
+    async def begin_passkey_sign_in(self, authority: Given[Authority]) -> PasskeyChallenge:
         """Begin signing in with a passkey (staff and patients).
 
         Any passkey for this address will do: the device offers those it has, nobody is asked for a name.
@@ -179,7 +179,7 @@ class SignInController(Controller):
     async def answer_challenge(
         self,
         request: Request[Any, Any, Any],
-        authority: NamedDependency[Authority],
+        authority: Given[Authority],
         data: JSONBody[SecondFactorForm],
     ) -> SignInAnswer:
         """Answer a sign-in challenge with a code or a passkey."""
@@ -196,7 +196,7 @@ class SignInController(Controller):
     async def accept_invitation(
         self,
         request: Request[Any, Any, Any],
-        authority: NamedDependency[Authority],
+        authority: Given[Authority],
         data: JSONBody[InvitationForm],
     ) -> SignInAnswer:
         """Accept an invitation (patients)."""
@@ -213,7 +213,7 @@ class SignInController(Controller):
     async def accept_staff_invitation(
         self,
         request: Request[Any, Any, Any],
-        authority: NamedDependency[Authority],
+        authority: Given[Authority],
         data: JSONBody[StaffInvitationForm],
     ) -> SignInAnswer:
         """Accept an invitation and choose a password (staff)."""
@@ -228,9 +228,7 @@ class SignInController(Controller):
         return await _answer(authority, outcome)
 
     @post("/refresh", opt=PUBLIC, status_code=HTTP_200_OK, responses=REFUSED)
-    async def refresh_tokens(
-        self, authority: NamedDependency[Authority], data: JSONBody[RefreshForm]
-    ) -> IssuedTokens:
+    async def refresh_tokens(self, authority: Given[Authority], data: JSONBody[RefreshForm]) -> IssuedTokens:
         """Exchange a refresh token for new tokens.
 
         A refresh token is good once. Sent again within a minute, because the answer was lost, it gives the
@@ -239,14 +237,12 @@ class SignInController(Controller):
         return await refresh(authority, data.refresh_token, data.device_proof)
 
     @post("/sign-out", opt=needs(Permission.CREDENTIALS_MANAGE), status_code=HTTP_204_NO_CONTENT)
-    async def sign_out(self, authority: NamedDependency[Authority], access: NamedDependency[Access]) -> None:
+    async def sign_out(self, authority: Given[Authority], access: Given[Access]) -> None:
         """Sign out on this device."""
         await sign_out(authority, access)
 
     @post("/sign-out-everywhere", opt=needs(Permission.CREDENTIALS_MANAGE), status_code=HTTP_204_NO_CONTENT)
-    async def sign_out_everywhere(
-        self, authority: NamedDependency[Authority], access: NamedDependency[Access]
-    ) -> None:
+    async def sign_out_everywhere(self, authority: Given[Authority], access: Given[Access]) -> None:
         """Sign out on all devices."""
         await sign_out_everywhere(authority, access)
 

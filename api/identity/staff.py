@@ -4,10 +4,10 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from api.authorization import needs
+from api.dependencies import Given
 from api.etags import IfMatch, expected_version, tagged
 from api.pagination import DEFAULT_LIMIT, Cursor, Limit
 from core.access import Access
@@ -47,23 +47,19 @@ class StaffController(Controller):
 
     @get("/", opt=needs(Permission.STAFF_READ))
     async def list_staff(
-        self, access: NamedDependency[Access], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+        self, access: Given[Access], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
     ) -> Page[StaffView]:
         """List the organization's staff."""
         return await list_staff(access, limit=limit, cursor=cursor)
 
     @post("/", opt=needs(Permission.STAFF_MANAGE))
-    async def add_staff(
-        self, access: NamedDependency[Access], data: JSONBody[NewStaff]
-    ) -> Response[StaffView]:
+    async def add_staff(self, access: Given[Access], data: JSONBody[NewStaff]) -> Response[StaffView]:
         """Add a colleague, to be invited next."""
         added = await add_staff(access, **msgspec.structs.asdict(data))
         return tagged(added, added.version, status_code=201)
 
     @get("/{staff_id:str}", opt=needs(Permission.STAFF_READ))
-    async def get_staff(
-        self, access: NamedDependency[Access], staff_id: FromPath[str]
-    ) -> Response[StaffView]:
+    async def get_staff(self, access: Given[Access], staff_id: FromPath[str]) -> Response[StaffView]:
         """Get one colleague."""
         member = await read_staff(access, staff_id)
         return tagged(member, member.version)
@@ -71,8 +67,8 @@ class StaffController(Controller):
     @patch("/{staff_id:str}", opt=needs(Permission.STAFF_MANAGE))
     async def change_staff(
         self,
-        authority: NamedDependency[Authority],
-        access: NamedDependency[Access],
+        authority: Given[Authority],
+        access: Given[Access],
         staff_id: FromPath[str],
         data: JSONBody[StaffChanges],
         if_match: IfMatch = None,
@@ -86,8 +82,8 @@ class StaffController(Controller):
     @post("/{staff_id:str}/invitation", opt=needs(Permission.STAFF_MANAGE))
     async def invite_staff(
         self,
-        authority: NamedDependency[Authority],
-        access: NamedDependency[Access],
+        authority: Given[Authority],
+        access: Given[Access],
         staff_id: FromPath[str],
     ) -> IssuedInvitation:
         """Invite a colleague to choose a password, the first one or a new one."""
@@ -96,8 +92,8 @@ class StaffController(Controller):
     @delete("/{staff_id:str}/second-factor", opt=needs(Permission.STAFF_MANAGE))
     async def reset_second_factor(
         self,
-        authority: NamedDependency[Authority],
-        access: NamedDependency[Access],
+        authority: Given[Authority],
+        access: Given[Access],
         staff_id: FromPath[str],
     ) -> None:
         """Take a lost second factor off a colleague's account."""
