@@ -7,8 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from litestar import Litestar, Router, get
 from litestar.response import Redirect
 
-from api import authentication, documentation, idempotency, uploads
-from api import identity as identity_routes
+from api import authentication, care, documentation, engagement, idempotency, identity, uploads
 from api.audit import AuditController
 from api.authentication import BearerAuthentication
 from api.authorization import PUBLIC, check_declarations, require_permission
@@ -41,7 +40,14 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Litestar
     """
     versioned = Router(
         "/v1",
-        route_handlers=[*identity_routes.CONTROLLERS, uploads.router, JobController, AuditController],
+        route_handlers=[
+            *identity.CONTROLLERS,
+            *care.CONTROLLERS,
+            *engagement.CONTROLLERS,
+            uploads.router,
+            JobController,
+            AuditController,
+        ],
     )
     app = Litestar(
         route_handlers=[
