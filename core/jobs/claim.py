@@ -39,6 +39,8 @@ class Outlook:
     """Which organizations have jobs to take now, the longest waiting first; and when to look again."""
 
     ready: list[str]
+    overdue_s: float
+    """How long the longest waiting job could have run already."""
     next_s: float | None
     """Seconds until something more falls due; None if nothing is planned."""
 
@@ -56,8 +58,9 @@ async def look_ahead(database: Database) -> Outlook:
     async with await job_collection(database).aggregate(pipeline) as cursor:
         rows = await cursor.to_list()
     ready = [row["_id"] for row in rows if row["wait_ms"] <= 0]
+    overdue_s = -rows[0]["wait_ms"] / 1000 if ready else 0.0
     next_s = rows[len(ready)]["wait_ms"] / 1000 if len(rows) > len(ready) else None
-    return Outlook(ready, next_s)
+    return Outlook(ready, overdue_s, next_s)
 
 
 async def reclaim_abandoned(

@@ -9,6 +9,10 @@ ENDED = Counter(
     ["kind", "outcome"],
 )
 RUNNING = Gauge("homestretch_jobs_running", "Attempts in progress.", ["kind"])
+OVERDUE = Gauge(
+    "homestretch_jobs_overdue_seconds",
+    "How long the longest waiting job could have run already, when this worker last looked.",
+)
 SECONDS = Histogram(
     "homestretch_job_seconds",
     "How long attempts took.",

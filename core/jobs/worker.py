@@ -134,6 +134,7 @@ class Worker:
     async def _begin_round(self) -> None:
         outlook = await look_ahead(self._database)
         self._next_s = outlook.next_s
+        metrics.OVERDUE.set(outlook.overdue_s)
         await reclaim_abandoned(self._database, outlook.ready, known_kinds())
         self._round.extend(outlook.ready)
 
@@ -171,8 +172,10 @@ class Worker:
         try:
             await asyncio.wait({work, keeper}, timeout=kind.timeout_s, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
+                # The keeper stays: to write the result may mean to wait for one's turn.
+                outcome = await self._conclude(lease, kind, claim, work)
                 await _let_go(keeper)
-                return await self._conclude(lease, kind, claim, work)
+                return outcome
             lost = keeper.done()
             await _let_go(work, keeper)
             if lost:

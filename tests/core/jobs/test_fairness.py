@@ -54,6 +54,7 @@ async def test_finding_whose_turn_it_is_costs_the_same_however_long_the_queues_a
     outlook = await look_ahead(database)
 
     assert sorted(outlook.ready) == ["org_crowded", "org_small"]
+    assert outlook.overdue_s > 0
     assert await index_keys_read(raw) - before < CROWD / 10
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from pymongo.errors import AutoReconnect
 
-from core.access import Access
+from core.access import Access, Transaction
 from core.database import Database
 from core.jobs import Backoff, Worker, cancel_job, get_job, job
 from core.jobs.claim import Outlook, look_ahead
@@ -230,6 +230,23 @@ async def test_a_long_job_keeps_its_lease(
     job_id = await queue("sample.short_lease", payload=Work(seconds=2.5))
     async with run_worker(), run_worker():
         view = await ended(system, job_id)
+
+    assert (view.state, view.attempts, await begun(raw, job_id)) == ("done", 1, 1)
+
+
+async def test_a_job_keeps_its_lease_while_it_waits_for_its_turn_to_write(
+    system: Access, queue: Queue, run_worker: RunWorker, raw: RawDatabase
+) -> None:
+    job_id = await queue("sample.short_lease")
+
+    async def long_write(_: Transaction) -> None:
+        await asyncio.sleep(2.5)
+
+    # Writes of one organization take turns within a process.
+    writing = asyncio.create_task(system.transact(long_write))
+    async with run_worker(), run_worker():
+        view = await ended(system, job_id)
+    await writing
 
     assert (view.state, view.attempts, await begun(raw, job_id)) == ("done", 1, 1)
 
