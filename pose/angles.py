@@ -37,6 +37,10 @@ to 0.15).
 """
 
 
+LEAST_FOREARM_ACROSS = 0.4
+"""How much of the forearm must point away from the upper arm's line for its rotation to be seen."""
+
+
 @dataclass(frozen=True)
 class Body:
     """Positions of landmarks over time.
@@ -206,9 +210,14 @@ def _shoulder_elevation(body: Body, side: Side) -> Floats:
 
 
 def _shoulder_external_rotation(body: Body, side: Side) -> Floats:
-    """Forearm about the hanging upper arm: 0 straight ahead, positive outwards."""
-    forearm = body.at(WRIST, side) - body.at(ELBOW, side)
-    return np.degrees(np.arctan2(_dot(forearm, body.outward(side)), _dot(forearm, body.forward)))
+    """Forearm about the hanging upper arm: 0 straight ahead, positive outwards; unknown while the arm is
+    straight.
+    """
+    forearm = _unit(body.at(WRIST, side) - body.at(ELBOW, side))
+    out, ahead = _dot(forearm, body.outward(side)), _dot(forearm, body.forward)
+    angle = np.degrees(np.arctan2(out, ahead))
+    angle[np.hypot(out, ahead) < LEAST_FOREARM_ACROSS] = np.nan
+    return angle
 
 
 def _trunk_flexion(body: Body, _side: Side) -> Floats:
