@@ -71,6 +71,7 @@ def describe(app: Litestar) -> Document:
     document: Document = app.openapi_schema.to_schema()
     _name_schemas(document)
     components = document["components"]
+    _forget_ellipses(components["schemas"])
     components["schemas"].update(_PROBLEM_SCHEMAS)
     components["responses"] = {_response_name(kind): _problem_response(kind) for kind in KINDS}
     components["parameters"] = {"IdempotencyKey": _IDEMPOTENCY_KEY}
@@ -80,6 +81,16 @@ def describe(app: Litestar) -> Document:
         if "schema" in operation_media and "examples" not in operation_media:
             operation_media["example"] = example_of(operation_media["schema"], components["schemas"])
     return document
+
+
+def _forget_ellipses(schema: Document) -> None:
+    """Litestar takes the ellipsis of `tuple[T, ...]` for a type of element, which would allow anything."""
+    for part in schema.values():
+        if isinstance(part, dict):
+            inner = cast("Document", part)
+            if {} in inner.get("items", {}).get("oneOf", ()):
+                inner["items"] = next(kind for kind in inner["items"]["oneOf"] if kind)
+            _forget_ellipses(inner)
 
 
 _PROBLEM_SCHEMAS: dict[str, Document] = {
