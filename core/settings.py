@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,13 @@ from msgspec import Meta
 from core.errors import HomestretchError
 
 PREFIX = "HOMESTRETCH_"
+
+_DOCUMENT_HEAD = """# Settings
+
+An environment variable wins over the file, and the file over the default. The file is TOML: the one that
+`HOMESTRETCH_CONFIG` names, else `homestretch.toml` in the data folder. What cannot be is refused at once, by
+name. Access to S3 is configured as for every other program, by the variables that begin with `AWS_`.
+"""
 CONFIG_VARIABLE = "HOMESTRETCH_CONFIG"
 
 ALIASES: Mapping[str, str] = {"HOMESTRETCH_ENV": "environment", "PORT": "port"}
@@ -204,9 +212,9 @@ def variable_of(name: str) -> str:
     return PREFIX + name.upper()
 
 
-def settings_table() -> str:
-    """The Markdown table of all settings that `docs/settings.md` shows."""
-    lines = ["| variable | in the file | default | what it says |", "|---|---|---|---|"]
+def settings_document() -> str:
+    """What `docs/settings.md` holds: `python -m core.settings > docs/settings.md`."""
+    lines = [_DOCUMENT_HEAD, "| variable | in the file | default | what it says |", "|---|---|---|---|"]
     hints = _hints()
     for field in msgspec.structs.fields(Settings):
         names = [variable_of(field.name), *(alias for alias, name in ALIASES.items() if name == field.name)]
@@ -270,10 +278,7 @@ def _convert(name: str, value: object, source: str) -> Any:  # noqa: ANN401 - wh
     try:
         return msgspec.convert(value, hint, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        # msgspec's own message repeats the value for some types; only the part that says what was expected is
-        # kept.
-        reason = "is not valid" if Secret in _flat(hint) else str(error).split(" - at ")[0]
-        raise SettingsError(f"{source}: {reason}{_allowed(hint)}") from None
+        raise SettingsError(f"{source}: {_expected(hint, str(error))}") from None
 
 
 def _decode(kind: type, value: object) -> object:
@@ -282,11 +287,18 @@ def _decode(kind: type, value: object) -> object:
     return Secret(value) if kind is Secret else Path(value).expanduser()
 
 
-def _allowed(hint: object) -> str:
-    for kind in _flat(hint):
+def _expected(hint: object, complaint: str) -> str:
+    """What a setting may be, in words. msgspec's own complaint is kept where it says more than the type."""
+    kinds = _flat(hint)
+    for kind in kinds:
         if get_origin(kind) is Literal:
-            return f" (one of: {', '.join(get_args(kind))})"
-    return ""
+            return f"expected one of {', '.join(get_args(kind))}"
+    if ">=" in complaint or "<=" in complaint or "length" in complaint:
+        return complaint.replace("Expected `int`", "expected a whole number").replace(
+            "Expected `", "expected `"
+        )
+    words: dict[object, str] = {bool: "true or false", int: "a whole number", float: "a number"}
+    return f"expected {next((words[kind] for kind in kinds if kind in words), 'text')}"
 
 
 def _flat(hint: object) -> list[object]:
@@ -327,3 +339,7 @@ def _absolute(path: Path) -> Path:
 
 def _plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(settings_document())
