@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any, cast
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -18,7 +18,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import Method
 from litestar.types.internal_types import PathParameterDefinition
 
-from api.authorization import permission_of
+from api.authorization import PUBLIC, permission_of
 from api.examples import example_of
 from api.problems import KINDS, PROBLEM_JSON, Kind
 from identity.policy import Permission
@@ -52,7 +52,7 @@ def openapi_config() -> OpenAPIConfig:
         operation_id_creator=_operation_id,
         # Litestar wants a plugin; what is served is `describe`, by api.documentation.
         render_plugins=[JsonRenderPlugin(path="/litestar.json")],
-        path="/internal",
+        openapi_router=Router("/internal", route_handlers=[], include_in_schema=False, opt=PUBLIC),
         components=Components(
             security_schemes={
                 "access_token": SecurityScheme(
