@@ -16,8 +16,10 @@ from core.errors import FieldFault, Invalid, NotFound
 from core.pages import Page
 from identity.documents import staff
 
-Diagnosis = Annotated[str, Meta(min_length=1, max_length=1000)]
-DiagnosisCodes = Annotated[list[Annotated[str, Meta(max_length=8)]], Meta(max_length=12)]
+Diagnosis = Annotated[str, Meta(min_length=1, max_length=1000, examples=["Osteoarthritis of the right knee"])]
+DiagnosisCodes = Annotated[
+    list[Annotated[str, Meta(max_length=8)]], Meta(max_length=12, examples=[["M17.11"]])
+]
 StaffId = Annotated[str, Meta(max_length=60)]
 
 _ICD10_CM = re.compile(r"[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?")

@@ -23,11 +23,13 @@ from core.access import Access, Transaction
 from core.errors import Invalid
 from core.pages import Page
 
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
+GivenName = Annotated[str, Meta(min_length=1, max_length=100, examples=["Ana"])]
+FamilyName = Annotated[str, Meta(min_length=1, max_length=100, examples=["Demo"])]
 Phone = Annotated[str, Meta(max_length=30, description="International number (E.164).")]
 Email = Annotated[str, Meta(max_length=254)]
-Address = Annotated[str, Meta(max_length=500)]
-MemberId = Annotated[str, Meta(max_length=60)]
+Address = Annotated[str, Meta(max_length=500, examples=["1 Main Street, Springfield"])]
+MemberId = Annotated[str, Meta(max_length=60, examples=["W123456789"])]
+BirthDate = Annotated[dt.date, Meta(examples=["1961-05-17"])]
 LocationId = Annotated[str, Meta(max_length=60)]
 
 
@@ -35,9 +37,9 @@ class NewPatient(Struct, kw_only=True, forbid_unknown_fields=True):
     """A person to register. `birth_date` is an ISO date; `language` is what they read."""
 
     location_id: LocationId
-    given_name: Name
-    family_name: Name
-    birth_date: dt.date
+    given_name: GivenName
+    family_name: FamilyName
+    birth_date: BirthDate
     phone: Phone | None = None
     email: Email | None = None
     address: Address | None = None
@@ -50,9 +52,9 @@ class PatientChanges(Struct, kw_only=True, forbid_unknown_fields=True, omit_defa
     """Corrections: what is left out stays; null clears."""
 
     location_id: LocationId | UnsetType = UNSET
-    given_name: Name | UnsetType = UNSET
-    family_name: Name | UnsetType = UNSET
-    birth_date: dt.date | UnsetType = UNSET
+    given_name: GivenName | UnsetType = UNSET
+    family_name: FamilyName | UnsetType = UNSET
+    birth_date: BirthDate | UnsetType = UNSET
     phone: Phone | UnsetType | None = UNSET
     email: Email | UnsetType | None = UNSET
     address: Address | UnsetType | None = UNSET

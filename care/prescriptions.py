@@ -22,9 +22,14 @@ Repetitions = Annotated[int, Meta(ge=1, le=LIMITS.repetitions, description="Repe
 HoldSeconds = Annotated[
     float, Meta(ge=0, le=LIMITS.hold_s, description="Seconds to hold each repetition; 0 for no hold.")
 ]
-DaysPerWeek = Annotated[int, Meta(ge=1, le=DAYS_IN_WEEK)]
-TargetRom = Annotated[float, Meta(gt=0, le=180, description="Range of motion to aim for, in degrees.")]
-Notes = Annotated[str, Meta(max_length=LIMITS.notes_length)]
+NamedDays = Annotated[
+    list[Weekday], Meta(max_length=DAYS_IN_WEEK, examples=[["monday", "wednesday", "friday"]])
+]
+DaysPerWeek = Annotated[int, Meta(ge=1, le=DAYS_IN_WEEK, examples=[None])]
+TargetRom = Annotated[
+    float, Meta(gt=0, le=180, description="Range of motion to aim for, in degrees.", examples=[80])
+]
+Notes = Annotated[str, Meta(max_length=LIMITS.notes_length, examples=["Go slowly on the way down."])]
 
 
 class PrescriptionDraft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,11 +44,11 @@ class PrescriptionDraft(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     repetitions: Repetitions
     side: Side = "both"
     hold_s: HoldSeconds = 0
-    days_of_week: list[Weekday] | None = None
+    days_of_week: NamedDays | None = None
     days_per_week: DaysPerWeek | None = None
     target_rom_deg: TargetRom | None = None
     notes: Notes | None = None
-    id: Annotated[str, Meta(max_length=60)] | None = None
+    id: Annotated[str, Meta(max_length=60, examples=[None])] | None = None
     """In a revision: the prescription it continues. Left out, it is the one of the same exercise and side."""
 
 

@@ -18,7 +18,9 @@ from core.errors import FieldFault, Invalid
 from core.ids import new_id
 from core.pages import Page
 
-Title = Annotated[str, Meta(min_length=1, max_length=200)]
+Title = Annotated[str, Meta(min_length=1, max_length=200, examples=["Stronger knees"])]
+
+LastDay = Annotated[dt.date, Meta(examples=["2026-04-26"])]
 
 
 class NewProgram(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -27,7 +29,7 @@ class NewProgram(Struct, kw_only=True, forbid_unknown_fields=True):
     title: Title
     starts_on: dt.date
     prescriptions: list[PrescriptionDraft]
-    ends_on: dt.date | None = None
+    ends_on: LastDay | None = None
 
 
 class RevisedProgram(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -35,7 +37,7 @@ class RevisedProgram(Struct, kw_only=True, forbid_unknown_fields=True):
 
     title: Title
     prescriptions: list[PrescriptionDraft]
-    ends_on: dt.date | None = None
+    ends_on: LastDay | None = None
     valid_from: dt.date | None = None
 
 

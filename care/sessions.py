@@ -46,6 +46,9 @@ class DoneSets(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     hold_s: HoldSeconds | None = None
 
 
+ObservedSets = Annotated[DoneSets, Meta(examples=[None])]
+
+
 class NewSession(Struct, kw_only=True, forbid_unknown_fields=True):
     """A session to record. With evidence `video`, the recording is uploaded next.
 
@@ -55,9 +58,9 @@ class NewSession(Struct, kw_only=True, forbid_unknown_fields=True):
 
     program_id: Annotated[str, Meta(max_length=60)]
     prescription_id: Annotated[str, Meta(max_length=60)]
-    evidence: EvidenceKind
+    evidence: Annotated[EvidenceKind, Meta(examples=["self_report"])]
     self_report: DoneSets | None = None
-    observed: DoneSets | None = None
+    observed: ObservedSets | None = None
     performed_at: dt.datetime | None = None
     pain_before: Pain | None = None
     exertion_before: Exertion | None = None

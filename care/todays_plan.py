@@ -11,7 +11,7 @@ from care.evidence import Evidence, attested, done
 from care.exercises import Language, load_library
 from care.local_time import local_date, week_start
 from care.locations import zone_of
-from care.prescriptions import Prescription
+from care.prescriptions import Prescription, Side
 from care.program_versions import version_on
 from care.programs import StoredProgram, programs_between
 from core.access import Access
@@ -34,7 +34,7 @@ class PlannedExercise(Struct, frozen=True, kw_only=True):
     prescription_id: str
     exercise_id: str
     exercise_name: str
-    side: str
+    side: Side
     due: Due
     prescribed: Amount
     done: Amount

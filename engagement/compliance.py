@@ -15,9 +15,9 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from care.evidence import Evidence, Grade, attested, done
 from care.local_time import DAYS_IN_WEEK, dates, week_start
@@ -25,6 +25,7 @@ from care.prescriptions import Prescription
 from care.program_versions import ProgramVersion, version_on
 from engagement.compliance_rules import RULES, ComplianceRules
 
+Score = Annotated[float, Meta(ge=0, le=1, examples=[0.8])]
 DayKind = Literal["scheduled", "chosen", "rest", "outside"]
 
 
@@ -42,7 +43,7 @@ class GradePart(Struct, frozen=True, kw_only=True):
     """The repetitions of a dose that count at one grade: those that no better evidence attests."""
 
     grade: Grade
-    weight: float
+    weight: Score
     repetitions: float
 
 
@@ -57,8 +58,8 @@ class Dose(Struct, frozen=True, kw_only=True):
     """Whether the calendar asked for it on this very day."""
     prescribed_repetitions: int
     prescribed_hold_s: float
-    completed: float
-    credit: float
+    completed: Score
+    credit: Score
     grades: list[GradePart]
     session_ids: list[str]
 
@@ -71,8 +72,8 @@ class DayCompliance(Struct, frozen=True, kw_only=True):
 
     date: dt.date
     kind: DayKind
-    score: float | None
-    completion: float | None
+    score: Score | None
+    completion: Score | None
     prescribed_doses: int
     credited_doses: float
     doses: list[Dose]
@@ -95,8 +96,8 @@ class WeekCompliance(Struct, frozen=True, kw_only=True):
 
     starts_on: dt.date
     through: dt.date
-    score: float | None
-    completion: float | None
+    score: Score | None
+    completion: Score | None
     prescribed_doses: int
     credited_doses: float
     completed_doses: float
@@ -114,10 +115,10 @@ class ProgramCompliance(Struct, frozen=True, kw_only=True):
     formula: str
     starts_on: dt.date
     through: dt.date
-    score: float | None
-    completion: float | None
+    score: Score | None
+    completion: Score | None
     keeps_up: bool | None
-    threshold: float
+    threshold: Score
     prescribed_doses: int
     credited_doses: float
     completed_doses: float

@@ -14,6 +14,7 @@ from care.local_time import week_start
 from care.program_versions import ProgramVersion
 from engagement.compliance import (
     ExactDose,
+    Score,
     Work,
     by_prescription,
     doses,
@@ -30,7 +31,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     program_id: str
     date: dt.date
     behind: bool
-    score: float | None
+    score: Score | None
     due_doses: int
     credited_doses: float
     missed_prescription_ids: list[str]

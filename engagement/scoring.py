@@ -17,7 +17,7 @@ from care.programs import StoredProgram, programs_between
 from care.todays_plan import SessionOnDate, sessions_between
 from core.access import Access, Transaction
 from core.errors import FieldFault, Invalid
-from engagement.compliance import ProgramCompliance, WeekCompliance, Work, program_compliance
+from engagement.compliance import ProgramCompliance, Score, WeekCompliance, Work, program_compliance
 from engagement.compliance_rules import RULES
 from engagement.documents import ComplianceScore, Period, compliance_scores
 from engagement.events import ComplianceScored
@@ -39,9 +39,9 @@ class PatientCompliance(Struct, kw_only=True):
     through: dt.date = field(name="to")
     time_zone: str
     formula: str
-    threshold: float
-    score: float | None
-    completion: float | None
+    threshold: Score
+    score: Score | None
+    completion: Score | None
     keeps_up: bool | None
     prescribed_doses: int
     credited_doses: float
