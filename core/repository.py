@@ -30,6 +30,11 @@ Query = Mapping[str, Any]
 Sort = Sequence[tuple[str, int]]
 
 
+# What a document is and whose: set when it is made, or by the repository itself.
+_IDENTITY = frozenset({"id", "organization_id", "patient_id", "version", "created_at", "updated_at"})
+_BEYOND_THE_COLLECTION = frozenset({"$lookup", "$graphLookup", "$unionWith", "$out", "$merge"})
+
+
 class Repository(Generic[Document]):
     """Documents of one kind, always within the organization of the `Access` given."""
 
@@ -115,9 +120,15 @@ class Repository(Generic[Document]):
         )
 
     async def aggregate(self, access: Access, pipeline: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Rows of an aggregation over this organization's documents only. Not audited: return figures, not
-        records.
+        """Rows of an aggregation over this organization's documents only.
+
+        Not audited: return figures, not records.
+
+        Raises:
+            ValueError: a stage that reaches beyond this collection.
         """
+        if beyond := sorted(_operators(pipeline) & _BEYOND_THE_COLLECTION):
+            raise ValueError(f"{', '.join(beyond)} would reach beyond what this actor may see")
         stages = [{"$match": self._reach(access)}, *pipeline]
         async with await self._collection(access).aggregate(stages, session=access.session) as cursor:
             return await cursor.to_list()
@@ -139,7 +150,12 @@ class Repository(Generic[Document]):
         """Set the given top-level fields and return the new document.
 
         The version grows by one. With `expected_version`, `Stale` if somebody was faster.
+
+        Raises:
+            ValueError: a field that the document does not have, or that says what and whose it is.
         """
+        if wrong := sorted(set(changes) - self._changeable):
+            raise ValueError(f"{self.document.__name__}: {', '.join(wrong)} cannot be updated")
         fields = await self._encrypted(tx, self._encode(changes))
         query: dict[str, Any] = {"_id": document_id, **self._reach(tx)}
         if expected_version is not None:
@@ -165,6 +181,10 @@ class Repository(Generic[Document]):
         if raw is None:
             raise NotFound(f"There is no such {self._noun}.")
         self._note(tx, "delete", document_id, (), raw.get("patient_id"))
+
+    @property
+    def _changeable(self) -> set[str]:
+        return set(self.document.model_fields) - _IDENTITY
 
     @property
     def _noun(self) -> str:
@@ -298,3 +318,13 @@ class Repository(Generic[Document]):
                 fields=tuple(sorted(fields)),
             )
         )
+
+
+def _operators(part: object) -> set[str]:
+    """Every key within a pipeline, also of the pipelines within."""
+    if isinstance(part, Mapping):
+        fields = cast("Mapping[str, object]", part)
+        return set(fields).union(*(_operators(value) for value in fields.values()))
+    if isinstance(part, list | tuple):
+        return set[str]().union(*(_operators(item) for item in cast("Sequence[object]", part)))
+    return set()

@@ -157,7 +157,7 @@ def test_marks_are_found_wherever_the_annotation_puts_them() -> None:
         optional: Annotated[str | None, Encrypted(lookup=True)] = None
         within: Annotated[str, Encrypted()] | None = None
         nested: Contact | None = None
-        listed: list[Contact] = []  # noqa: RUF012 - pydantic copies defaults
+        listed: list[Contact] = []
 
     assert marks_of(Person) == {
         "direct": Encrypted(),
