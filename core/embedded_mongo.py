@@ -207,6 +207,8 @@ def _command(settings: Settings, folder: Path, socket_path: Path) -> list[str]:
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         # A replica set of one has nobody to hand over to.
         *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
+        # What a killed process had written in a transaction holds everyone else up until this ends it.
+        *("--setParameter", "transactionLifetimeLimitSeconds=5"),
         # The server logs slow commands; a query's shape is nobody's business in a log file.
         *("--slowms", "60000", "--quiet"),
     ]
