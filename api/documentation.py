@@ -1,5 +1,6 @@
 """The API description, the page that shows it, and the descriptions that problem details point to."""
 
+import asyncio
 from functools import lru_cache
 from typing import Any
 
@@ -22,11 +23,11 @@ _REFERENCE_POLICY = (
 _LINE = "{kind.code} ({kind.status})\n    {kind.title}. {kind.remedy}\n"
 
 
-@get("/openapi.json", opt=PUBLIC, include_in_schema=False, sync_to_thread=True)
-def openapi_document(request: Request[Any, Any, Any]) -> Response[bytes]:
+@get("/openapi.json", opt=PUBLIC, include_in_schema=False)
+async def openapi_document(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The whole description."""
     return Response(
-        encoded_description(request.app),
+        await asyncio.to_thread(encoded_description, request.app),
         media_type="application/vnd.oai.openapi+json",
         headers={"Cache-Control": "no-cache"},
     )

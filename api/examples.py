@@ -4,12 +4,16 @@ A schema's own example wins (`Annotated[..., Meta(examples=[...])]` on a field);
 choice or format; else what its name suggests. The same schema always gives the same example.
 """
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 Schema = Mapping[str, Any]
 
 _DEEPEST = 8
+_WORDS = ("squat", "M17.11", "2026", "1")
+"""Tried in turn where a pattern asks for something particular."""
 _ULID = "01kaz3v8c2d4e6f8g0h2j4k6m8"
 
 _BY_FORMAT: Mapping[str, str] = {
@@ -106,13 +110,15 @@ def _type_of(schema: Schema) -> str:
 
 
 def _number(schema: Schema, usual: float) -> float:
-    low = schema.get("minimum", schema.get("exclusiveMinimum"))
-    high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    if low is not None and usual <= low:
-        return low + 1 if high is None or low + 1 < high else low
-    if high is not None and usual >= high:
-        return high - 1 if low is None or high - 1 > low else high
-    return usual
+    """A number within the bounds: the usual one, or the middle between them."""
+    low = schema.get("minimum", schema.get("exclusiveMinimum", -math.inf))
+    high = schema.get("maximum", schema.get("exclusiveMaximum", math.inf))
+    if low < usual < high:
+        return usual
+    if math.isfinite(low) and math.isfinite(high):
+        middle = (low + high) / 2
+        return round(middle) if isinstance(usual, int) else middle
+    return low + 1 if math.isfinite(low) else high - 1
 
 
 def _text(schema: Schema, name: str) -> str | None:
@@ -125,4 +131,8 @@ def _text(schema: Schema, name: str) -> str | None:
     elif name.endswith(("_on", "_date")) or name == "date":
         by_name = _BY_FORMAT["date"]
     text = by_format or by_name
-    return None if text is None else text.ljust(int(schema.get("minLength", 0)), "x")
+    if text is None:
+        return None
+    text = text.ljust(int(schema.get("minLength", 0)), "x")
+    pattern = re.compile(str(schema.get("pattern", "")))
+    return next((each for each in (text, *_WORDS) if pattern.search(each)), text)

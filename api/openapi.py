@@ -133,6 +133,9 @@ _IDEMPOTENCY_KEY: Document = {
 }
 
 
+_CHANGING = frozenset({"post", "put", "patch", "delete"})
+
+
 def _complete(operation: Document, handler: HTTPRouteHandler, method: str) -> None:
     permission = permission_of(handler)
     operation["x-permission"] = str(permission)
@@ -150,6 +153,9 @@ def _complete(operation: Document, handler: HTTPRouteHandler, method: str) -> No
         del responses["400"]  # Litestar's guess at how a validation error looks
     for status in _statuses(operation, permission, method):
         responses.setdefault(str(status), {"$ref": f"#/components/responses/{_response_name(_of(status))}"})
+    for response in responses.values():
+        for header in response.get("headers", {}).values():
+            header.setdefault("schema", {"type": "string"})
     operation["responses"] = dict(sorted(responses.items()))
 
 
@@ -166,7 +172,7 @@ def _statuses(operation: Document, permission: Permission | None, method: str) -
         yield from (413, 415, 422)
     if parameters or method == "post":
         yield 422
-    if method != "get":
+    if method in _CHANGING:
         yield 409
     if any(parameter["name"] == "If-Match" for parameter in parameters):
         yield from (412, 428)

@@ -1,5 +1,6 @@
 """The built web clients, served from this origin with a policy that lets them load nothing from elsewhere."""
 
+import asyncio
 from datetime import timedelta
 from mimetypes import guess_type
 from pathlib import Path
@@ -33,9 +34,8 @@ def site(path: str, client: str, policy: str) -> HTTPRouteHandler:
         name=f"{client}-site",
         opt=PUBLIC,
         include_in_schema=False,
-        sync_to_thread=True,
     )
-    def serve(request: Request[Any, Any, Any], file: FromPath[Path] = Path()) -> Response[Any]:
+    async def serve(request: Request[Any, Any, Any], file: FromPath[Path] = Path()) -> Response[Any]:
         found = _find(root, file)
         status = found.stat()
         tag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
@@ -49,7 +49,7 @@ def site(path: str, client: str, policy: str) -> HTTPRouteHandler:
                 None, status_code=HTTP_304_NOT_MODIFIED, headers=headers, media_type=MediaType.TEXT
             )
         media_type = _TYPES.get(found.suffix) or guess_type(found.name)[0] or "application/octet-stream"
-        return Response(found.read_bytes(), headers=headers, media_type=media_type)
+        return Response(await asyncio.to_thread(found.read_bytes), headers=headers, media_type=media_type)
 
     return serve
 

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Controller, delete, get, post
 from litestar.params import FromPath, JSONBody
-from litestar.status_codes import HTTP_200_OK
+from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
 from api.authorization import needs
 from api.dependencies import Given
 from api.identity.me import describe_me
-from api.identity.sign_in import REFUSED, Code
+from api.identity.sign_in import REFUSED, Code, Password
 from core.access import Access
 from identity.authority import Authority
 from identity.passkeys import (
@@ -21,6 +21,7 @@ from identity.passkeys import (
     registration_options,
     remove_passkey,
 )
+from identity.password_change import change_password
 from identity.policy import Permission
 from identity.second_factor import TotpEnrolment, begin_totp, confirm_totp, remove_totp
 
@@ -37,6 +38,13 @@ class RecoveryCodes(msgspec.Struct, frozen=True):
     recovery_codes: list[str]
 
 
+class PasswordChange(msgspec.Struct, forbid_unknown_fields=True):
+    """The password as it is, and as it shall be."""
+
+    current_password: Password
+    new_password: Password
+
+
 class PasskeyRegistration(msgspec.Struct, forbid_unknown_fields=True):
     """What `navigator.credentials.create()` gave, as JSON, and a name to recognise the passkey by."""
 
@@ -48,6 +56,13 @@ class CredentialController(Controller):
     path = "/auth"
     tags = ("Sign-in",)
     opt = needs(Permission.CREDENTIALS_MANAGE)
+
+    @post("/password", status_code=HTTP_204_NO_CONTENT)
+    async def change_password(
+        self, authority: Given[Authority], access: Given[Access], data: JSONBody[PasswordChange]
+    ) -> None:
+        """Change one's own password (staff). Ends one's other sessions."""
+        await change_password(authority, access, current=data.current_password, new=data.new_password)
 
     @post("/totp", status_code=HTTP_200_OK)
     async def begin_totp_enrolment(self, access: Given[Access]) -> TotpEnrolment:
