@@ -77,7 +77,7 @@ class Authenticator:
         self._monotonic = monotonic
         self._claims = _Recent[bytes, AccessClaims](_REMEMBERED_TOKENS)
         self._standings = _Recent[tuple[str, str | None], _Standing](_REMEMBERED_SESSIONS)
-        self._forgotten = 0
+        self._unsettled: dict[str, float] = {}
 
     async def caller(self, token: str) -> Caller:
         """Who stands behind an access token; `InvalidToken` if it is not, or no longer, valid."""
@@ -85,9 +85,8 @@ class Authenticator:
         key = (claims.session_id, claims.emergency_access_id)
         standing = self._standings.get(key)
         if standing is None or self._monotonic() - standing.checked_at >= SESSION_CHECK_S:
-            forgotten = self._forgotten
             standing = await self._look(claims)
-            if forgotten == self._forgotten:  # else what was read may be older than the revocation
+            if not self._is_unsettled(claims):
                 self._standings.put(key, standing)
         if standing.valid_until <= self._database.clock().timestamp():
             raise InvalidToken
@@ -95,15 +94,23 @@ class Authenticator:
 
     def forget_session(self, session_id: str) -> None:
         """Look at this session again before trusting it."""
-        self._forget(lambda standing: standing.caller.actor.session_id == session_id)
+        self._forget(session_id, lambda standing: standing.caller.actor.session_id == session_id)
 
     def forget_subject(self, subject_id: str) -> None:
         """Look at every session of this member of staff or patient again before trusting it."""
-        self._forget(lambda standing: standing.caller.actor.id == subject_id)
+        self._forget(subject_id, lambda standing: standing.caller.actor.id == subject_id)
 
-    def _forget(self, concerns: Callable[[_Standing], bool]) -> None:
-        self._forgotten += 1
+    def _forget(self, id_: str, concerns: Callable[[_Standing], bool]) -> None:
+        now = self._monotonic()
+        self._unsettled = {other: until for other, until in self._unsettled.items() if until > now}
+        self._unsettled[id_] = now + SESSION_CHECK_S
         self._standings.drop(concerns)
+
+    def _is_unsettled(self, claims: AccessClaims) -> bool:
+        """Whether what was just read may be out of date: read before a change, or before it was committed."""
+        now = self._monotonic()
+        ids = (claims.session_id, claims.subject_id)
+        return any(self._unsettled.get(id_, now) > now for id_ in ids)
 
     def _read(self, token: str) -> AccessClaims:
         digest = hashlib.sha256(token.encode()).digest()

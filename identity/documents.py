@@ -177,7 +177,9 @@ class SignInSession(TenantDocument):
     class Settings(TenantDocument.Settings):
         name = "sign_in_sessions"
         indexes: ClassVar[list[IndexModel]] = [
-            IndexModel([("organization_id", ASCENDING), ("subject_id", ASCENDING)], name="subject")
+            IndexModel([("organization_id", ASCENDING), ("subject_id", ASCENDING)], name="subject"),
+            # Kept for a month after the end, for whoever has to find out what happened.
+            IndexModel([("expires_at", ASCENDING)], name="expiry", expireAfterSeconds=30 * _DAY_S),
         ]
 
 

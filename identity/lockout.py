@@ -15,6 +15,9 @@ _HOUR_S = 3600
 # SP 800-63B-4, section 3.2.2, tolerates, and no way for a stranger to lock somebody out for days.
 PASSWORD_BY_EMAIL = Rule("password-by-email", 10, _HOUR_S)
 
+# The same for somebody who is signed in, or found a device unlocked, and changes the password.
+PASSWORD_BY_ACCOUNT = Rule("password-by-account", 10, _HOUR_S)
+
 # Three of a million codes are good at any time; whoever guesses them has the password already.
 CODE_BY_ACCOUNT = Rule("code-by-account", 5, _HOUR_S)
 

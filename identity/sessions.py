@@ -125,11 +125,11 @@ async def refresh(authority: Authority, refresh_token: str, device_proof: str | 
         InvalidToken: malformed, forged, spent, expired or ended, or the proof is missing or wrong.
     """
     token = RefreshToken.parse(refresh_token)
-    found = await sign_in_sessions.find_one(
-        authority.database.as_system(token.organization_id, "refresh"), {"_id": token.session_id}
-    )
-    if found is None:
-        raise InvalidToken
+    system = authority.database.as_system(token.organization_id, "refresh")
+    try:
+        found = await sign_in_sessions.get(system, token.session_id)
+    except NotFound as error:  # made up, long over, or the organization's keys were destroyed
+        raise InvalidToken from error
     owner = Actor(
         organization_id=found.organization_id,
         kind=found.subject_kind,

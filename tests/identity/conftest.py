@@ -6,6 +6,7 @@ import pytest
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from core.clock import utc_now
 from core.database import Database
 from core.master_key import MasterKey
 from core.mongo import RawDatabase
@@ -27,7 +28,8 @@ def light_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    """The present, standing still; a past one would let MongoDB's TTL indexes delete what a test has made."""
+    return Clock(utc_now())
 
 
 @pytest.fixture

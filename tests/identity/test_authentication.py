@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.clock import utc_now
 from core.errors import TooManyRequests
 from core.master_key import MasterKey
 from core.settings import Settings
@@ -151,9 +150,8 @@ def test_a_token_of_one_purpose_is_not_read_for_another(clock: Clock) -> None:
 
 
 async def test_what_another_process_does_holds_here(
-    practice: Practice, settings: Settings, master_key: MasterKey, clock: Clock, tmp_path: Path
+    practice: Practice, settings: Settings, master_key: MasterKey, tmp_path: Path
 ) -> None:
-    clock.now = utc_now()  # the other process has no clock but the real one
     await practice.hire()
     await practice.hire("otto@larkspur.example")
     token = (await practice.sign_in()).tokens.access_token
