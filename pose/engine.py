@@ -286,7 +286,9 @@ class _Study:
             motion=motion.movement,
             median_deg=round(float(np.median(roms)), 1),
             best_deg=round(max(roms), 1),
-            error_deg=expected_error(motion.signal, self._view.label, square_on=self._suited),
+            error_deg=expected_error(
+                motion.signal, self._view.label, self._exercise.id, square_on=self._suited
+            ),
         )
 
     def _warnings(self, tracking: Tracking) -> list[Caveat]:

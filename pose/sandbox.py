@@ -35,6 +35,9 @@ CPU_S = 900
 WALL_S = 1200.0
 LARGEST_BYTES = 4 << 30
 _ROOMS = Path(__file__).resolve().parent.parent
+START = f"import sys; sys.path.insert(0, {str(_ROOMS)!r}); from pose.decoder import main; main(sys.argv[1])"
+"""What the child runs; isolated Python does not look for our packages by itself."""
+
 _LONGEST_LINE = 1 << 20
 _LARGEST_TRACK = 256 << 20
 _DIAGNOSTICS = 4000
@@ -99,14 +102,11 @@ async def decode(
 
 
 async def _start(order: Order) -> asyncio.subprocess.Process:
-    start = (
-        f"import sys; sys.path.insert(0, {str(_ROOMS)!r}); from pose.decoder import main; main(sys.argv[1])"
-    )
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
         "-c",
-        start,
+        START,
         msgspec.json.encode(order).decode(),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

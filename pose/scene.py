@@ -19,7 +19,7 @@ CAMERA_WANDERS = 0.06
 CAMERA_MOVES = 0.35
 """Travel beyond which joint angles of a person cannot be told from the movement of the camera."""
 
-_LOOK_EVERY_S = 0.3
+_LOOK_EVERY_S = 0.19
 _LOOK_LONG_SIDE = 240
 _PERSON_MARGIN = 0.05
 _FIELDS = 5

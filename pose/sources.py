@@ -96,6 +96,9 @@ class RangeSource:
             yield theirs.fileno()
         finally:
             theirs.close()
+            if serving.done():
+                # A storage that fails must not pass for a recording that is cut off.
+                serving.result()
             serving.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await serving
