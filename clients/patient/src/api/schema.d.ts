@@ -968,6 +968,7 @@ export interface components {
         };
         /** DayCompliance */
         DayCompliance: {
+            /** @example 0.8 */
             completion: number | null;
             credited_doses: number;
             /** Format: date */
@@ -976,6 +977,7 @@ export interface components {
             /** @enum {string} */
             kind: "scheduled" | "chosen" | "rest" | "outside";
             prescribed_doses: number;
+            /** @example 0.8 */
             score: number | null;
         };
         /** DayEvaluation */
@@ -1030,7 +1032,9 @@ export interface components {
         };
         /** Dose */
         Dose: {
+            /** @example 0.8 */
             completed: number;
+            /** @example 0.8 */
             credit: number;
             /** Format: date */
             date: string;
@@ -1070,7 +1074,13 @@ export interface components {
         };
         /** EpisodeChanges */
         EpisodeChanges: {
+            /** @example Osteoarthritis of the right knee */
             diagnosis?: string;
+            /**
+             * @example [
+             *       "M17.11"
+             *     ]
+             */
             diagnosis_codes?: string[];
             ended_on?: string | null;
             side?: ("left" | "right" | "both") | null;
@@ -1188,6 +1198,7 @@ export interface components {
             /** @enum {string} */
             grade: "video" | "clinician_observed" | "wearable" | "self_report";
             repetitions: number;
+            /** @example 0.8 */
             weight: number;
         };
         /** Instructions */
@@ -1307,7 +1318,13 @@ export interface components {
         };
         /** NewEpisode */
         NewEpisode: {
+            /** @example Osteoarthritis of the right knee */
             diagnosis: string;
+            /**
+             * @example [
+             *       "M17.11"
+             *     ]
+             */
             diagnosis_codes?: string[];
             ended_on?: string | null;
             /** @enum {null|string} */
@@ -1325,12 +1342,19 @@ export interface components {
         };
         /** NewPatient */
         NewPatient: {
+            /** @example 1 Main Street, Springfield */
             address?: string | null;
-            /** Format: date */
+            /**
+             * Format: date
+             * @example 1961-05-17
+             */
             birth_date: string;
             email?: string | null;
+            /** @example Demo */
             family_name: string;
+            /** @example Ana */
             given_name: string;
+            /** @example W123456789 */
             insurance_member_id?: string | null;
             /**
              * @default en
@@ -1347,17 +1371,23 @@ export interface components {
         };
         /** NewProgram */
         NewProgram: {
+            /** @example 2026-04-26 */
             ends_on?: string | null;
             prescriptions: components["schemas"]["PrescriptionDraft"][];
             /** Format: date */
             starts_on: string;
+            /** @example Stronger knees */
             title: string;
         };
         /** NewSession */
         NewSession: {
-            /** @enum {string} */
+            /**
+             * @example self_report
+             * @enum {string}
+             */
             evidence: "video" | "self_report" | "clinician_observed";
             exertion_before?: number | null;
+            /** @example null */
             observed?: components["schemas"]["DoneSets"] | null;
             pain_before?: number | null;
             performed_at?: string | null;
@@ -1510,11 +1540,16 @@ export interface components {
         };
         /** PatientChanges */
         PatientChanges: {
+            /** @example 1 Main Street, Springfield */
             address?: string | null;
+            /** @example 1961-05-17 */
             birth_date?: string;
             email?: string | null;
+            /** @example Demo */
             family_name?: string;
+            /** @example Ana */
             given_name?: string;
+            /** @example W123456789 */
             insurance_member_id?: string | null;
             language?: "en" | "es";
             location_id?: string;
@@ -1525,6 +1560,7 @@ export interface components {
         /** PatientCompliance */
         PatientCompliance: {
             completed_doses: number;
+            /** @example 0.8 */
             completion: number | null;
             credited_doses: number;
             formula: string;
@@ -1534,7 +1570,9 @@ export interface components {
             patient_id: string;
             prescribed_doses: number;
             programs: components["schemas"]["ProgramCompliance"][];
+            /** @example 0.8 */
             score: number | null;
+            /** @example 0.8 */
             threshold: number;
             time_zone: string;
             /** Format: date */
@@ -1589,7 +1627,8 @@ export interface components {
             prescription_id: string;
             program_id: string;
             session_ids: string[];
-            side: string;
+            /** @enum {string} */
+            side: "left" | "right" | "both";
             target_rom_deg: number | null;
         };
         /** Prescription */
@@ -1612,13 +1651,23 @@ export interface components {
         };
         /** PrescriptionDraft */
         PrescriptionDraft: {
+            /**
+             * @example [
+             *       "monday",
+             *       "wednesday",
+             *       "friday"
+             *     ]
+             */
             days_of_week?: ("monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday")[] | null;
+            /** @example null */
             days_per_week?: number | null;
             /** @example sit_to_stand */
             exercise_id: string;
             /** @default 0 */
             hold_s: number;
+            /** @example null */
             id?: string | null;
+            /** @example Go slowly on the way down. */
             notes?: string | null;
             repetitions: number;
             sets: number;
@@ -1627,6 +1676,7 @@ export interface components {
              * @enum {string}
              */
             side: "left" | "right" | "both";
+            /** @example 80 */
             target_rom_deg?: number | null;
         };
         /** Problem */
@@ -1643,15 +1693,18 @@ export interface components {
         /** ProgramCompliance */
         ProgramCompliance: {
             completed_doses: number;
+            /** @example 0.8 */
             completion: number | null;
             credited_doses: number;
             formula: string;
             keeps_up: boolean | null;
             prescribed_doses: number;
             program_id: string;
+            /** @example 0.8 */
             score: number | null;
             /** Format: date */
             starts_on: string;
+            /** @example 0.8 */
             threshold: number;
             /** Format: date */
             through: string;
@@ -1743,8 +1796,10 @@ export interface components {
         };
         /** RevisedProgram */
         RevisedProgram: {
+            /** @example 2026-04-26 */
             ends_on?: string | null;
             prescriptions: components["schemas"]["PrescriptionDraft"][];
+            /** @example Stronger knees */
             title: string;
             valid_from?: string | null;
         };
@@ -1789,6 +1844,7 @@ export interface components {
         /** SessionChanges */
         SessionChanges: {
             exertion_after?: number | null;
+            /** @example Go slowly on the way down. */
             notes?: string | null;
             pain_after?: number | null;
             self_report?: components["schemas"]["DoneSets"];
@@ -1903,6 +1959,7 @@ export interface components {
             due_doses: number;
             missed_prescription_ids: string[];
             program_id: string;
+            /** @example 0.8 */
             score: number | null;
         };
         /** Tempo */
@@ -1976,11 +2033,13 @@ export interface components {
         /** WeekCompliance */
         WeekCompliance: {
             completed_doses: number;
+            /** @example 0.8 */
             completion: number | null;
             credited_doses: number;
             days: components["schemas"]["DayCompliance"][];
             parts: components["schemas"]["WeekPart"][];
             prescribed_doses: number;
+            /** @example 0.8 */
             score: number | null;
             /** Format: date */
             starts_on: string;
@@ -3506,9 +3565,9 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "diagnosis": "text",
+                 *       "diagnosis": "Osteoarthritis of the right knee",
                  *       "diagnosis_codes": [
-                 *         "text"
+                 *         "M17.11"
                  *       ],
                  *       "side": "left",
                  *       "started_on": "2026-03-02",
@@ -3576,7 +3635,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "title": "text",
+                 *       "title": "Stronger knees",
                  *       "starts_on": "2026-03-02",
                  *       "prescriptions": [
                  *         {
@@ -3586,15 +3645,17 @@ export interface operations {
                  *           "side": "left",
                  *           "hold_s": 0,
                  *           "days_of_week": [
-                 *             "monday"
+                 *             "monday",
+                 *             "wednesday",
+                 *             "friday"
                  *           ],
-                 *           "days_per_week": 3,
-                 *           "target_rom_deg": 2.5,
-                 *           "notes": "text",
-                 *           "id": "01kaz3v8c2d4e6f8g0h2j4k6m8"
+                 *           "days_per_week": null,
+                 *           "target_rom_deg": 80,
+                 *           "notes": "Go slowly on the way down.",
+                 *           "id": null
                  *         }
                  *       ],
-                 *       "ends_on": "2026-03-02"
+                 *       "ends_on": "2026-04-26"
                  *     }
                  */
                 "application/json": components["schemas"]["NewProgram"];
@@ -3669,17 +3730,13 @@ export interface operations {
                  * @example {
                  *       "program_id": "hep_01kaz3v8c2d4e6f8g0h2j4k6m8",
                  *       "prescription_id": "rx_01kaz3v8c2d4e6f8g0h2j4k6m8",
-                 *       "evidence": "video",
+                 *       "evidence": "self_report",
                  *       "self_report": {
                  *         "sets": 3,
                  *         "repetitions": 3,
                  *         "hold_s": 2.5
                  *       },
-                 *       "observed": {
-                 *         "sets": 3,
-                 *         "repetitions": 3,
-                 *         "hold_s": 2.5
-                 *       },
+                 *       "observed": null,
                  *       "performed_at": "2026-03-02T14:30:00Z",
                  *       "pain_before": 3,
                  *       "exertion_before": 3
@@ -3846,7 +3903,7 @@ export interface operations {
                  * @example {
                  *       "pain_after": 3,
                  *       "exertion_after": 3,
-                 *       "notes": "text",
+                 *       "notes": "Go slowly on the way down.",
                  *       "self_report": {
                  *         "sets": 3,
                  *         "repetitions": 3,
@@ -4860,13 +4917,13 @@ export interface operations {
                 /**
                  * @example {
                  *       "location_id": "loc_01kaz3v8c2d4e6f8g0h2j4k6m8",
-                 *       "given_name": "text",
-                 *       "family_name": "text",
-                 *       "birth_date": "2026-03-02",
+                 *       "given_name": "Ana",
+                 *       "family_name": "Demo",
+                 *       "birth_date": "1961-05-17",
                  *       "phone": "+12025550123",
                  *       "email": "ana.demo@clinic.example",
-                 *       "address": "text",
-                 *       "insurance_member_id": "text",
+                 *       "address": "1 Main Street, Springfield",
+                 *       "insurance_member_id": "W123456789",
                  *       "language": "en",
                  *       "units": "metric"
                  *     }
@@ -4979,13 +5036,13 @@ export interface operations {
                 /**
                  * @example {
                  *       "location_id": "loc_01kaz3v8c2d4e6f8g0h2j4k6m8",
-                 *       "given_name": "text",
-                 *       "family_name": "text",
-                 *       "birth_date": "2026-03-02",
+                 *       "given_name": "Ana",
+                 *       "family_name": "Demo",
+                 *       "birth_date": "1961-05-17",
                  *       "phone": "+12025550123",
                  *       "email": "ana.demo@clinic.example",
-                 *       "address": "text",
-                 *       "insurance_member_id": "text",
+                 *       "address": "1 Main Street, Springfield",
+                 *       "insurance_member_id": "W123456789",
                  *       "language": "en",
                  *       "units": "metric",
                  *       "status": "active"
@@ -5063,9 +5120,9 @@ export interface operations {
                      *       "to": "2026-03-02",
                      *       "time_zone": "America/New_York",
                      *       "formula": "text",
-                     *       "threshold": 2.5,
-                     *       "score": 2.5,
-                     *       "completion": 2.5,
+                     *       "threshold": 0.8,
+                     *       "score": 0.8,
+                     *       "completion": 0.8,
                      *       "keeps_up": true,
                      *       "prescribed_doses": 3,
                      *       "credited_doses": 2.5,
@@ -5076,10 +5133,10 @@ export interface operations {
                      *           "formula": "text",
                      *           "starts_on": "2026-03-02",
                      *           "through": "2026-03-02",
-                     *           "score": 2.5,
-                     *           "completion": 2.5,
+                     *           "score": 0.8,
+                     *           "completion": 0.8,
                      *           "keeps_up": true,
-                     *           "threshold": 2.5,
+                     *           "threshold": 0.8,
                      *           "prescribed_doses": 3,
                      *           "credited_doses": 2.5,
                      *           "completed_doses": 2.5,
@@ -5087,8 +5144,8 @@ export interface operations {
                      *             {
                      *               "starts_on": "2026-03-02",
                      *               "through": "2026-03-02",
-                     *               "score": null,
-                     *               "completion": null,
+                     *               "score": 0.8,
+                     *               "completion": 0.8,
                      *               "prescribed_doses": 3,
                      *               "credited_doses": 2.5,
                      *               "completed_doses": 2.5,
@@ -5150,7 +5207,7 @@ export interface operations {
                      *           "program_id": "hep_01kaz3v8c2d4e6f8g0h2j4k6m8",
                      *           "date": "2026-03-02",
                      *           "behind": true,
-                     *           "score": 2.5,
+                     *           "score": 0.8,
                      *           "due_doses": 3,
                      *           "credited_doses": 2.5,
                      *           "missed_prescription_ids": [
@@ -5248,10 +5305,10 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "diagnosis": "text",
+                 *       "diagnosis": "Osteoarthritis of the right knee",
                  *       "started_on": "2026-03-02",
                  *       "diagnosis_codes": [
-                 *         "text"
+                 *         "M17.11"
                  *       ],
                  *       "side": "left",
                  *       "ended_on": "2026-03-02",
@@ -5580,7 +5637,7 @@ export interface operations {
                      *           "prescription_id": "rx_01kaz3v8c2d4e6f8g0h2j4k6m8",
                      *           "exercise_id": "text",
                      *           "exercise_name": "text",
-                     *           "side": "text",
+                     *           "side": "left",
                      *           "due": "today",
                      *           "prescribed": {
                      *             "sets": 3,
@@ -5692,7 +5749,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "title": "text",
+                 *       "title": "Stronger knees",
                  *       "prescriptions": [
                  *         {
                  *           "exercise_id": "sit_to_stand",
@@ -5701,15 +5758,17 @@ export interface operations {
                  *           "side": "left",
                  *           "hold_s": 0,
                  *           "days_of_week": [
-                 *             "monday"
+                 *             "monday",
+                 *             "wednesday",
+                 *             "friday"
                  *           ],
-                 *           "days_per_week": 3,
-                 *           "target_rom_deg": 2.5,
-                 *           "notes": "text",
-                 *           "id": "01kaz3v8c2d4e6f8g0h2j4k6m8"
+                 *           "days_per_week": null,
+                 *           "target_rom_deg": 80,
+                 *           "notes": "Go slowly on the way down.",
+                 *           "id": null
                  *         }
                  *       ],
-                 *       "ends_on": "2026-03-02",
+                 *       "ends_on": "2026-04-26",
                  *       "valid_from": "2026-03-02"
                  *     }
                  */
@@ -5793,10 +5852,10 @@ export interface operations {
                      *       "formula": "text",
                      *       "starts_on": "2026-03-02",
                      *       "through": "2026-03-02",
-                     *       "score": 2.5,
-                     *       "completion": 2.5,
+                     *       "score": 0.8,
+                     *       "completion": 0.8,
                      *       "keeps_up": true,
-                     *       "threshold": 2.5,
+                     *       "threshold": 0.8,
                      *       "prescribed_doses": 3,
                      *       "credited_doses": 2.5,
                      *       "completed_doses": 2.5,
@@ -5804,8 +5863,8 @@ export interface operations {
                      *         {
                      *           "starts_on": "2026-03-02",
                      *           "through": "2026-03-02",
-                     *           "score": 2.5,
-                     *           "completion": 2.5,
+                     *           "score": 0.8,
+                     *           "completion": 0.8,
                      *           "prescribed_doses": 3,
                      *           "credited_doses": 2.5,
                      *           "completed_doses": 2.5,
@@ -5824,8 +5883,8 @@ export interface operations {
                      *             {
                      *               "date": "2026-03-02",
                      *               "kind": "scheduled",
-                     *               "score": null,
-                     *               "completion": null,
+                     *               "score": 0.8,
+                     *               "completion": 0.8,
                      *               "prescribed_doses": 3,
                      *               "credited_doses": 2.5,
                      *               "doses": []
