@@ -24,6 +24,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hold_s: float
     prescriptions: int
     notes_length: int
+    program_start_days: int
     oldest_session_days: int
     pain: Scale
     exertion: Scale

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from care.documents import HomeExerciseProgram, episodes, patients, programs
 from care.events import ProgramChanged
 from care.exercises import load_library
+from care.limits import LIMITS
 from care.local_time import local_date
 from care.locations import zone_of
 from care.prescriptions import Prescription, PrescriptionDraft, faults_of, prescribed
@@ -79,7 +80,9 @@ class _Whereabouts(Struct):
 
 async def prescribe(access: Access, episode_id: str, new: NewProgram) -> ProgramView:
     """Prescribe a program as part of an episode. `Invalid` names what cannot be prescribed."""
-    _check(new.title, new.prescriptions, new.starts_on, new.ends_on, first_field="starts_on")
+    _check(
+        new.title, new.prescriptions, new.starts_on, new.ends_on, first_field="starts_on", now=access.now()
+    )
     prescriptions = tuple(prescribed(draft, new_id("rx")) for draft in new.prescriptions)
 
     async def write(tx: Transaction) -> ProgramView:
@@ -129,7 +132,14 @@ async def revise(
         newest = stored.versions[-1]
         today = local_date(tx.now(), await zone_of(tx, stored.location_id))
         valid_from = revised.valid_from or max(today, newest.valid_from)
-        _check(revised.title, revised.prescriptions, valid_from, revised.ends_on, first_field="valid_from")
+        _check(
+            revised.title,
+            revised.prescriptions,
+            valid_from,
+            revised.ends_on,
+            first_field="valid_from",
+            now=tx.now(),
+        )
         _check_order(valid_from, newest, today)
         successor = ProgramVersion(
             number=newest.number + 1,
@@ -242,8 +252,11 @@ def _check(
     last: dt.date | None,
     *,
     first_field: str,
+    now: dt.datetime,
 ) -> None:
     faults = faults_of(drafts, load_library())
+    if abs((first - now.date()).days) > LIMITS.program_start_days:
+        faults.append(FieldFault(f"/{first_field}", f"is more than {LIMITS.program_start_days} days away"))
     if not title.strip():
         faults.append(FieldFault("/title", "is blank"))
     if last is not None and last < first:

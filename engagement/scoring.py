@@ -24,6 +24,7 @@ from engagement.events import ComplianceScored
 
 DEFAULT_PERIOD = dt.timedelta(weeks=8)
 LONGEST_PERIOD = dt.timedelta(days=366)
+FURTHEST_DAY = dt.timedelta(days=10 * 366)
 ONE_DAY = dt.timedelta(days=1)
 
 
@@ -66,8 +67,7 @@ async def compliance_of_patient(
     patient = await patients.get(access, patient_id, view=_Patient)
     zone = await zone_of(access, patient.location_id)
     today = local_date(access.now(), zone)
-    first = week_start(starts_on or (through or today) - DEFAULT_PERIOD)
-    _check_period(first, through or today)
+    first = _first_day(starts_on, through or today, today)
     programs_then = await programs_between(access, patient_id, first, through or today)
     sessions = await sessions_between(access, [each.id for each in programs_then], first, through or today)
     last = through or _last_day(today, [each for found in sessions.values() for each in found])
@@ -160,13 +160,16 @@ def _last_day(today: dt.date, sessions: Sequence[SessionOnDate]) -> dt.date:
     return today if begun else today - ONE_DAY
 
 
-def _check_period(first: dt.date, last: dt.date) -> None:
-    if last < first:
+def _first_day(starts_on: dt.date | None, last: dt.date, today: dt.date) -> dt.date:
+    """The Monday on which the period begins; `Invalid` for a period that makes no sense."""
+    if abs(last - today) > FURTHEST_DAY:
+        fault = FieldFault("/to", "is too far from today")
+    elif (first := starts_on or last - DEFAULT_PERIOD) > last:
         fault = FieldFault("/to", "is before from")
     elif last - first > LONGEST_PERIOD:
         fault = FieldFault("/from", "is more than a year before to")
     else:
-        return
+        return week_start(first)
     raise Invalid("There is no compliance for this period.", [fault])
 
 

@@ -83,6 +83,14 @@ async def test_a_program_that_ends_before_it_begins_is_refused(clinic: Clinic) -
     assert [fault.pointer for fault in refused.value.faults] == ["/ends_on"]
 
 
+@pytest.mark.parametrize("starts_on", [dt.date.min, dt.date(2025, 3, 2), dt.date(2027, 3, 6), dt.date.max])
+async def test_a_program_that_begins_in_another_age_is_refused(clinic: Clinic, starts_on: dt.date) -> None:
+    patient = await clinic.new_patient()
+    with pytest.raises(Invalid) as refused:
+        await clinic.new_program(patient.id, starts_on=starts_on)
+    assert [fault.pointer for fault in refused.value.faults] == ["/starts_on"]
+
+
 async def test_a_program_without_exercises_is_refused(clinic: Clinic) -> None:
     patient = await clinic.new_patient()
     episode = await open_episode(

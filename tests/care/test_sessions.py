@@ -106,6 +106,20 @@ async def test_the_place_of_treatment_decides_the_date(clinic: Clinic, clock: Cl
     assert (session.local_date, session.time_zone) == (WEDNESDAY, HONOLULU)
 
 
+async def test_sessions_are_paged_from_the_latest_to_the_first(clinic: Clinic) -> None:
+    patient = clinic.patient((await clinic.new_patient()).id)
+    instants = [dt.datetime(2026, 3, 3, hour, tzinfo=dt.UTC) for hour in (9, 9, 11, 10, 9)]
+    for instant in instants:
+        await session_of(clinic, patient, sets=1, performed_at=instant)
+    seen: list[dt.datetime] = []
+    cursor: str | None = None
+    while not seen or cursor is not None:
+        page = await list_sessions(patient, patient.actor.id, limit=2, cursor=cursor)
+        seen += [session.performed_at for session in page.items]
+        cursor = page.next_cursor
+    assert seen == sorted(instants, reverse=True)
+
+
 @pytest.mark.parametrize(
     ("performed_at", "pointer"),
     [

@@ -128,10 +128,15 @@ async def test_a_day_that_has_only_begun_is_not_held_against_anyone(clinic: Clin
 
 @pytest.mark.parametrize(
     ("starts_on", "through", "pointer"),
-    [(WEDNESDAY, dt.date(2026, 2, 1), "/to"), (dt.date(2024, 1, 1), WEDNESDAY, "/from")],
+    [
+        (WEDNESDAY, dt.date(2026, 2, 1), "/to"),
+        (dt.date(2024, 1, 1), WEDNESDAY, "/from"),
+        (None, dt.date.min, "/to"),
+        (None, dt.date.max, "/to"),
+    ],
 )
 async def test_a_period_that_makes_no_sense_is_refused(
-    clinic: Clinic, starts_on: dt.date, through: dt.date, pointer: str
+    clinic: Clinic, starts_on: dt.date | None, through: dt.date, pointer: str
 ) -> None:
     patient = await clinic.new_patient()
     with pytest.raises(Invalid) as refused:
