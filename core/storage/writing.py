@@ -26,7 +26,6 @@ from core.storage.sealing import CHUNK_BYTES, Extent, ObjectSeal, chunk_length
 
 LEASE_S = 8.0
 """How long a dead holder keeps others waiting."""
-_RENEWAL_S = LEASE_S / 4
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -247,7 +246,7 @@ async def _claim(ledgers: RawCollection, organization_id: str, object_id: str) -
 async def _renew(ledgers: RawCollection, ledger: Ledger) -> None:
     held = True
     while held:
-        await asyncio.sleep(_RENEWAL_S)
+        await asyncio.sleep(LEASE_S / 4)
         outcome = await ledgers.update_one(_held(ledger), [{"$set": {"writer_until": _lease_end()}}])
         held = outcome.matched_count == 1
 
