@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from litestar import Litestar, Router, get
 from litestar.response import Redirect
 
-from api import authentication, care, documentation, engagement, idempotency, identity, uploads
+from api import authentication, care, documentation, engagement, idempotency, identity, tus, uploads
 from api.audit import AuditController
 from api.authentication import BearerAuthentication
 from api.authorization import PUBLIC, check_declarations, require_permission
@@ -64,6 +64,7 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Litestar
         guards=[require_permission, require_json_body],
         dependencies={**authentication.DEPENDENCIES, **idempotency.DEPENDENCIES},
         exception_handlers=exception_handlers(),
+        before_send=[tus.mark_answer],
         openapi_config=openapi_config(),
         request_max_body_size=idempotency.LARGEST_BODY,
         # core.telemetry sets logging up once for the process, and api.problems logs what nobody expected.
