@@ -15,6 +15,7 @@ from litestar.enums import HttpMethod
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import (
     OpenAPIMediaType,
+    OpenAPIResponse,
     OpenAPIType,
     Operation,
     Parameter,
@@ -156,11 +157,23 @@ def parse_checksum(header: str | None) -> Checksum | None:
 
 
 @dataclass
-class TusOperation(Operation):
+class HeadersOnly(Operation):
+    """The documentation of a request that is answered by headers alone, unless it is refused."""
+
+    def __post_init__(self) -> None:
+        """Remove the JSON `null` that Litestar takes an empty answer for."""
+        for status, response in (self.responses or {}).items():
+            if status.startswith("2") and isinstance(response, OpenAPIResponse):
+                response.content = None
+
+
+@dataclass
+class TusOperation(HeadersOnly):
     """The documentation of a request that must name the protocol's version."""
 
     def __post_init__(self) -> None:
         """Declare the header that `require_version` reads."""
+        super().__post_init__()
         version = Parameter(
             name="Tus-Resumable",
             param_in="header",

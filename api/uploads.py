@@ -42,11 +42,14 @@ DEFAULT_PURPOSE = "exercise_video"
     http_method=[HttpMethod.OPTIONS],
     opt=PUBLIC,
     status_code=204,
+    operation_class=tus.HeadersOnly,
     response_headers=says("Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm"),
-    summary="What this server supports",
 )
 async def discover_uploads(platform: Given[Platform]) -> Response[None]:
-    """Which version and extensions of the protocol this server speaks, and how large a file may be."""
+    """Discover what the server supports.
+
+    The version and extensions of the protocol, and how large a file may be.
+    """
     headers = {
         "Tus-Version": tus.VERSION,
         "Tus-Extension": tus.EXTENSIONS,
@@ -60,7 +63,6 @@ async def discover_uploads(platform: Given[Platform]) -> Response[None]:
     operation_class=tus.TusSending,
     responses=refuses(400, 404, 408, 412, 413, 415, 460),
     response_headers=says("Location", "Upload-Offset", "Upload-Expires", "Homestretch-Job"),
-    summary="Announce an upload",
 )
 async def create_upload(
     *,
@@ -71,7 +73,10 @@ async def create_upload(
     upload_metadata: tus.UploadMetadata = None,
     upload_checksum: tus.UploadChecksum = None,
 ) -> Response[None]:
-    """Announce a file, and send its first bytes along if there are any."""
+    """Announce an upload.
+
+    The first bytes may come along, as `application/offset+octet-stream`.
+    """
     metadata_header = upload_metadata or ""
     checksum = tus.parse_checksum(upload_checksum)
     upload = await uploads.begin(
@@ -99,14 +104,16 @@ async def create_upload(
     response_headers=says(
         "Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires", "Homestretch-Job"
     ),
-    summary="Ask where to continue",
 )
 async def find_upload_offset(
     access: Given[Access],
     platform: Given[Platform],
     upload_id: FromPath[str],
 ) -> Response[None]:
-    """How much of the file is safely stored."""
+    """Ask where to continue.
+
+    `Upload-Offset` says how much of the file is safely stored.
+    """
     upload = await uploads.status(access, platform.storage, upload_id)
     headers = {"Upload-Length": str(upload.length), "Cache-Control": "no-store", **_progress(upload)}
     if upload.metadata_header:
@@ -120,7 +127,6 @@ async def find_upload_offset(
     operation_class=tus.TusSending,
     responses=refuses(400, 404, 408, 409, 410, 412, 413, 415, 423, 460),
     response_headers=says("Upload-Offset", "Upload-Expires", "Homestretch-Job"),
-    summary="Send bytes",
 )
 async def send_upload_bytes(
     *,
@@ -131,7 +137,10 @@ async def send_upload_bytes(
     upload_offset: tus.UploadOffset,
     upload_checksum: tus.UploadChecksum = None,
 ) -> Response[None]:
-    """Send a stretch of the file. What arrives before a connection drops is kept: ask where to continue."""
+    """Send a stretch of the file.
+
+    What arrives before a connection drops is kept: ask where to continue.
+    """
     if not _carries_bytes(request):
         raise tus.WrongContentType(f"Send the bytes as {tus.CONTENT_TYPE}.")
     upload = await uploads.append(
@@ -151,14 +160,13 @@ async def send_upload_bytes(
     operation_class=tus.TusOperation,
     responses=refuses(404, 409, 410, 412),
     response_headers=says(),
-    summary="Give an upload up",
 )
 async def terminate_upload(
     access: Given[Access],
     platform: Given[Platform],
     upload_id: FromPath[str],
 ) -> Response[None]:
-    """Give an unfinished upload up, and destroy what arrived of it."""
+    """Give an unfinished upload up, and have what arrived of it destroyed."""
     await uploads.terminate(access, platform.storage, upload_id)
     return Response(None, status_code=204)
 
@@ -169,7 +177,6 @@ async def terminate_upload(
     operation_class=tus.TusSending,
     responses=refuses(400, 404, 408, 409, 410, 412, 413, 415, 423, 460),
     response_headers=says("Upload-Offset", "Upload-Expires", "Homestretch-Job"),
-    summary="Send bytes or give up, past a proxy",
 )
 async def override_upload_method(
     *,
@@ -181,7 +188,10 @@ async def override_upload_method(
     upload_offset: tus.UploadOffset = 0,
     upload_checksum: tus.UploadChecksum = None,
 ) -> Response[None]:
-    """Do what `X-HTTP-Method-Override` names, where a proxy lets neither PATCH nor DELETE through."""
+    """Send a stretch, or give up, past a proxy.
+
+    For proxies that let neither PATCH nor DELETE through; `X-HTTP-Method-Override` says which is meant.
+    """
     if method == "DELETE":
         return await terminate_upload.fn(access=access, platform=platform, upload_id=upload_id)
     return await send_upload_bytes.fn(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clips import LOCATION, PATIENT, clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from core.storage import uploads
 from core.storage.errors import TamperedObject
 from core.storage.objects import ObjectStorage
 from core.storage.sealing import CHUNK_BYTES
+from tests.core.storage.clips import LOCATION, PATIENT, clip
 
 CONTENT = clip(CHUNK_BYTES * 2 + 12_345)
 

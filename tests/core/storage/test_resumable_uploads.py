@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from clips import LOCATION, PATIENT, PURPOSE, clip, completed, in_parts, sending
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +31,7 @@ from core.storage.metadata import format_metadata
 from core.storage.objects import ObjectStorage
 from core.storage.sealing import CHUNK_BYTES
 from core.storage.uploads import Checksum, UploadStatus
+from tests.core.storage.clips import LOCATION, PATIENT, PURPOSE, clip, completed, in_parts, sending
 
 pytestmark = pytest.mark.usefixtures("nothing_completed")
 
