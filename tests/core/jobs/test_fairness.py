@@ -11,10 +11,10 @@ from core.jobs.claim import Claim, claim_job, look_ahead
 from core.jobs.registry import known_kinds
 from core.mongo import RawDatabase
 from tests.core.jobs.conftest import Queue, RunWorker
-from tests.core.jobs.observing import ended, index_keys_read, until
+from tests.core.jobs.observing import ended, index_keys_read
 from tests.core.jobs.sample_work import Work
 
-CROWD = 2000
+CROWD = 600
 
 
 @pytest.fixture
@@ -105,15 +105,10 @@ async def test_workers_that_claim_at_the_same_moment_never_get_the_same_job(
     assert len(taken) == len(set(taken)) == 30
 
 
-async def test_a_waiting_worker_hears_of_new_work(
+async def test_a_worker_that_waits_takes_what_arrives(
     system: Access, queue: Queue, run_worker: RunWorker
 ) -> None:
     async with run_worker():
         for number in range(3):
             job_id = await queue("sample.plain", str(number))
             assert (await ended(system, job_id)).state == "done"
-
-    async def nothing_runs() -> bool:
-        return (await look_ahead(system.database)).ready == []
-
-    await until(nothing_runs)

@@ -56,7 +56,7 @@ async def test_an_operator_finds_a_dead_letter_and_has_it_tried_again(
     assert msgspec.json.decode(out, type=JobView).state == "queued"
 
     status, out, _ = await homestretch("jobs", "list", "--state", "queued", "--json")
-    assert {view.id for view in msgspec.json.decode(out, type=Listing).items} == {dead, waiting}
+    assert {dead, waiting} <= {view.id for view in msgspec.json.decode(out, type=Listing).items}
 
     status, out, _ = await homestretch("jobs", "cancel", waiting)
     assert status == 0

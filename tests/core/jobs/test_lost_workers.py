@@ -92,9 +92,14 @@ async def test_a_worker_process_that_is_told_to_stop_ends_cleanly(
     assert await result_count(system, job_id) == 1
 
 
-async def expire(raw: RawDatabase, claim: Claim, database: Database) -> None:
-    """Let the lease of a claim run out without waiting for it."""
+async def run_out(raw: RawDatabase, claim: Claim) -> None:
+    """Let the lease of a claim end without waiting for it."""
     await raw["jobs"].update_one({"_id": claim.job_id}, [{"$set": {"claimable_at": "$$NOW"}}])
+
+
+async def expire(raw: RawDatabase, claim: Claim, database: Database) -> None:
+    """Let the lease of a claim end, and have that noticed."""
+    await run_out(raw, claim)
     await reclaim_abandoned(database, [claim.organization_id], known_kinds())
 
 
@@ -144,6 +149,19 @@ async def test_a_lease_that_still_runs_is_not_taken_away(
     assert await claim_job(database, system.organization_id, known_kinds(), "second") is None
     await expire(raw, claim, database)
     assert (await get_job(system, job_id)).state == "queued"
+
+
+async def test_an_abandoned_job_passes_the_count_of_attempts_before_it_is_claimed_again(
+    system: Access, database: Database, queue: Queue, raw: RawDatabase
+) -> None:
+    await queue("sample.refused")  # may be attempted once
+    claim = await claim_job(database, system.organization_id, known_kinds(), "first")
+    assert claim is not None
+    await run_out(raw, claim)
+
+    assert await claim_job(database, system.organization_id, known_kinds(), "second") is None
+    await reclaim_abandoned(database, [system.organization_id], known_kinds())
+    assert (await get_job(system, claim.job_id)).state == "dead"
 
 
 async def test_a_place_that_a_dead_worker_held_becomes_free(
