@@ -16,8 +16,16 @@ export async function today(patientId: string): Promise<Today> {
   return unwrap(api.GET("/v1/patients/{patient_id}/today", { params: { path: { patient_id: patientId } } }));
 }
 
-export async function exercise(id: string): Promise<Exercise> {
-  return unwrap(api.GET("/v1/exercises/{exercise_id}", { params: { path: { exercise_id: id } } }));
+const library = new Map<string, Promise<Exercise>>();
+
+/** An entry of the exercise library, which stays as it is for as long as the page is open. */
+export function exercise(id: string): Promise<Exercise> {
+  const known = library.get(id);
+  if (known) return known;
+  const asked = unwrap(api.GET("/v1/exercises/{exercise_id}", { params: { path: { exercise_id: id } } }));
+  library.set(id, asked);
+  asked.catch(() => library.delete(id)); // The next to ask may have a connection again.
+  return asked;
 }
 
 /** The week of `date`, which is the patient's, from Monday through that day. */

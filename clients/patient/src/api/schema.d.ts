@@ -144,6 +144,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/refresh": {
         parameters: {
             query?: never;
@@ -1538,6 +1554,13 @@ export interface components {
             last_used_at: string | null;
             name: string;
         };
+        /** PasswordChange */
+        PasswordChange: {
+            /** @example walnut ferry cactus lamp */
+            current_password: string;
+            /** @example walnut ferry cactus lamp */
+            new_password: string;
+        };
         /** PatientChanges */
         PatientChanges: {
             /** @example 1 Main Street, Springfield */
@@ -2806,6 +2829,47 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @example 5f0c8a52-7d3e-4b0c-9a52-0f2f6e1d8c11 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "current_password": "walnut ferry cactus lamp",
+                 *       "new_password": "walnut ferry cactus lamp"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
@@ -4186,7 +4250,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01kaz3v8c2d4e6f8g0h2j4k6m8",
+                     *       "id": "squat",
                      *       "version": 3,
                      *       "names": {
                      *         "en": "text",
@@ -4249,7 +4313,7 @@ export interface operations {
                      *         "rest_deg": 2.5,
                      *         "peak_deg": 2.5,
                      *         "minimum_rom_deg": 2.5,
-                     *         "partial_below_fraction": 1,
+                     *         "partial_below_fraction": 0.5,
                      *         "minimum_repetition_s": 2.5,
                      *         "maximum_repetition_s": 2.5,
                      *         "hold_band_deg": 2.5
@@ -6297,17 +6361,14 @@ export interface operations {
         responses: {
             201: {
                 headers: {
-                    "Homestretch-Job"?: unknown;
-                    Location?: unknown;
-                    "Tus-Resumable"?: unknown;
-                    "Upload-Expires"?: unknown;
-                    "Upload-Offset"?: unknown;
+                    "Homestretch-Job"?: string;
+                    Location?: string;
+                    "Tus-Resumable"?: string;
+                    "Upload-Expires"?: string;
+                    "Upload-Offset"?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    /** @example null */
-                    "application/json": null;
-                };
+                content?: never;
             };
             400: {
                 headers: {
@@ -6385,20 +6446,16 @@ export interface operations {
         responses: {
             204: {
                 headers: {
-                    "Tus-Checksum-Algorithm"?: unknown;
-                    "Tus-Extension"?: unknown;
-                    "Tus-Max-Size"?: unknown;
-                    "Tus-Resumable"?: unknown;
-                    "Tus-Version"?: unknown;
+                    "Tus-Checksum-Algorithm"?: string;
+                    "Tus-Extension"?: string;
+                    "Tus-Max-Size"?: string;
+                    "Tus-Resumable"?: string;
+                    "Tus-Version"?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    /** @example null */
-                    "application/json": null;
-                };
+                content?: never;
             };
             400: components["responses"]["Malformed"];
-            409: components["responses"]["Conflict"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -6428,16 +6485,13 @@ export interface operations {
         responses: {
             204: {
                 headers: {
-                    "Homestretch-Job"?: unknown;
-                    "Tus-Resumable"?: unknown;
-                    "Upload-Expires"?: unknown;
-                    "Upload-Offset"?: unknown;
+                    "Homestretch-Job"?: string;
+                    "Tus-Resumable"?: string;
+                    "Upload-Expires"?: string;
+                    "Upload-Offset"?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    /** @example null */
-                    "application/json": null;
-                };
+                content?: never;
             };
             400: {
                 headers: {
@@ -6542,13 +6596,10 @@ export interface operations {
         responses: {
             204: {
                 headers: {
-                    "Tus-Resumable"?: unknown;
+                    "Tus-Resumable"?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    /** @example null */
-                    "application/json": null;
-                };
+                content?: never;
             };
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthenticated"];
@@ -6604,21 +6655,17 @@ export interface operations {
         responses: {
             204: {
                 headers: {
-                    "Tus-Checksum-Algorithm"?: unknown;
-                    "Tus-Extension"?: unknown;
-                    "Tus-Max-Size"?: unknown;
-                    "Tus-Resumable"?: unknown;
-                    "Tus-Version"?: unknown;
+                    "Tus-Checksum-Algorithm"?: string;
+                    "Tus-Extension"?: string;
+                    "Tus-Max-Size"?: string;
+                    "Tus-Resumable"?: string;
+                    "Tus-Version"?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    /** @example null */
-                    "application/json": null;
-                };
+                content?: never;
             };
             400: components["responses"]["Malformed"];
             404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
@@ -6640,18 +6687,15 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    "Homestretch-Job"?: unknown;
-                    "Tus-Resumable"?: unknown;
-                    "Upload-Expires"?: unknown;
-                    "Upload-Length"?: unknown;
-                    "Upload-Metadata"?: unknown;
-                    "Upload-Offset"?: unknown;
+                    "Homestretch-Job"?: string;
+                    "Tus-Resumable"?: string;
+                    "Upload-Expires"?: string;
+                    "Upload-Length"?: string;
+                    "Upload-Metadata"?: string;
+                    "Upload-Offset"?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    /** @example null */
-                    "application/json": null;
-                };
+                content?: never;
             };
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthenticated"];
@@ -6664,7 +6708,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            409: components["responses"]["Conflict"];
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -6716,16 +6759,13 @@ export interface operations {
         responses: {
             204: {
                 headers: {
-                    "Homestretch-Job"?: unknown;
-                    "Tus-Resumable"?: unknown;
-                    "Upload-Expires"?: unknown;
-                    "Upload-Offset"?: unknown;
+                    "Homestretch-Job"?: string;
+                    "Tus-Resumable"?: string;
+                    "Upload-Expires"?: string;
+                    "Upload-Offset"?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    /** @example null */
-                    "application/json": null;
-                };
+                content?: never;
             };
             400: {
                 headers: {

@@ -67,6 +67,7 @@ export const en = {
     from: "From your therapist",
   },
   exercise: {
+    title: "Exercise",
     setUp: "Get ready",
     steps: "How to do it",
     safety: "Stay safe",

@@ -71,6 +71,7 @@ export const es: Catalogue = {
     from: "De su terapeuta",
   },
   exercise: {
+    title: "Ejercicio",
     setUp: "Prepárese",
     steps: "Cómo se hace",
     safety: "Cuídese",

@@ -46,7 +46,7 @@ export function Exercise({ patientId, prescriptionId }: ExerciseProps) {
     return <Steps planned={loaded.value.planned} info={loaded.value.info} />;
   }
   return (
-    <Page title={t.today.title} back={href({ name: "today" })}>
+    <Page title={t.exercise.title} back={href({ name: "today" })}>
       {loaded.state === "loading" && <Loading />}
       {loaded.state === "failed" && <ProblemNotice problem={loaded.problem} retry={reload} />}
       {loaded.state === "ready" && <Notice tone="careful">{t.exercise.gone}</Notice>}
