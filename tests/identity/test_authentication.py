@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from core.access import Transaction
 from core.errors import TooManyRequests
 from core.master_key import MasterKey
 from core.settings import Settings
 from identity import authentication
 from identity.authentication import SESSION_CHECK_S, Authenticator
 from identity.authority import Authority
+from identity.documents import staff
 from identity.sessions import sign_out_everywhere
 from identity.sign_in import WrongCredentials
 from identity.staff import StaffChanges, change_staff
@@ -175,3 +177,17 @@ async def test_what_another_process_does_holds_here(
         await practice.attempt("otto@larkspur.example", "the tenth wrong one")
     with pytest.raises(TooManyRequests):
         await practice.attempt("otto@larkspur.example")
+
+
+async def test_a_session_opened_while_somebody_was_being_let_go_is_worth_nothing(
+    practice: Practice,
+) -> None:
+    member = await practice.hire()
+    token = (await practice.sign_in()).tokens.access_token
+
+    async def let_go(tx: Transaction) -> None:  # as if the sign-in had come in between
+        await staff.update(tx, member.id, {"active": False})
+
+    await practice.access.transact(let_go)
+    with pytest.raises(InvalidToken):
+        await practice.authority.callers.caller(token)
