@@ -20,11 +20,13 @@ from core.storage.writing import Ledger, ObjectWriter
 UNKEPT_LIFETIME = timedelta(days=1)
 """How long an object that was written but never kept stays."""
 
+REMOVE_BLOBS = "storage.remove_blobs"
+
 objects = Repository(StoredObject)
 
 
 class RemoveBlobs(msgspec.Struct, frozen=True):
-    """Payload of the job `storage.remove_blobs`."""
+    """Payload of the job `REMOVE_BLOBS`."""
 
     object_id: str
 
@@ -104,7 +106,7 @@ class ObjectStorage:
             return
         gone = {"state": "deleted", "wrapped_key": None, "sha256": None, "mac": None, "expires_at": None}
         await objects.update(tx, object_id, gone)
-        await tx.enqueue("storage.remove_blobs", RemoveBlobs(object_id), key=object_id)
+        await tx.enqueue(REMOVE_BLOBS, RemoveBlobs(object_id), key=object_id)
 
     async def create(
         self, tx: Transaction, *, patient_id: str, location_id: str, expires_at: datetime

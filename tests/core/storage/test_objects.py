@@ -19,7 +19,7 @@ from core.keys import SealBroken
 from core.mongo import raw_collection
 from core.storage import uploads
 from core.storage.errors import TamperedObject
-from core.storage.objects import ObjectStorage
+from core.storage.objects import REMOVE_BLOBS, ObjectStorage
 from core.storage.sealing import CHUNK_BYTES
 from tests.core.storage.clips import LOCATION, PATIENT, clip
 
@@ -119,7 +119,7 @@ async def test_a_deleted_object_is_gone_key_first(
     ledger = await raw_collection(database, "stored_objects").find_one({"_id": object_id})
     assert ledger is not None
     assert ledger["wrapped_key"] is None
-    job = await raw_collection(database, "jobs").find_one({"kind": "storage.remove_blobs"})
+    job = await raw_collection(database, "jobs").find_one({"kind": REMOVE_BLOBS})
     assert job is not None
     assert blobs(store_folder)
     await storage.remove_blobs(system.organization_id, job["payload"]["object_id"])
