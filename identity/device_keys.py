@@ -8,7 +8,7 @@ a phone and no extra round trip for a nonce is involved.
 
 import base64
 import binascii
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -27,13 +27,25 @@ _COORDINATE_BYTES = 32
 _CONTEXT = b"homestretch-refresh-v1:"
 
 
+Coordinate = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=43,
+        max_length=43,
+        pattern="^[A-Za-z0-9_-]+$",
+        examples=["MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"],
+    ),
+]
+"""32 bytes in base64url."""
+
+
 class DeviceKey(msgspec.Struct, frozen=True):
     """The public half of a device's P-256 key, as `crypto.subtle.exportKey("jwk", key)` gives it."""
 
     kty: Literal["EC"]
     crv: Literal["P-256"]
-    x: str
-    y: str
+    x: Coordinate
+    y: Coordinate
 
     @classmethod
     def from_jwk(cls, jwk: dict[str, str]) -> "DeviceKey":

@@ -26,7 +26,7 @@ from identity.policy import Permission
 class EmergencyAccessForm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Whose record is needed, and why. The managers of the patient's location are shown the reason."""
 
-    patient_id: str
+    patient_id: Annotated[str, msgspec.Meta(max_length=40)]
     reason: Annotated[
         str,
         msgspec.Meta(

@@ -55,7 +55,7 @@ class SignInForm(_FromDevice):
 
     email: Email
     password: Password
-    organization_id: str | None = None
+    organization_id: Annotated[str, msgspec.Meta(max_length=40)] | None = None
 
 
 class SecondFactorForm(_FromDevice):

@@ -1,5 +1,6 @@
 """Passkeys, made and used by a software authenticator and verified for real."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from identity.authority import RelyingParty
 from identity.challenges import issue_challenge
 from identity.documents import accounts
 from identity.passkeys import (
+    account_of,
     assertion_options,
+    check_assertion,
     list_passkeys,
     register_passkey,
     registration_options,
@@ -167,32 +170,51 @@ async def test_a_handle_that_leads_nowhere_is_refused_like_any_other(
         await sign_in_alone(practice, phone)
 
 
-@pytest.mark.parametrize(
-    "credential",
-    [
-        {},
-        {"id": 7, "response": "text"},
-        {"id": "x", "rawId": "y", "type": "public-key", "response": {"clientDataJSON": 5}},
-        {"id": "", "response": {"clientDataJSON": "e30", "attestationObject": "e30"}},
-    ],
-)
-async def test_malformed_credentials_are_refused_not_crashed_on(
-    practice: Practice, phone: SoftwareAuthenticator, credential: dict[str, Any]
+ODD_VALUES: tuple[Any, ...] = (None, 5, "", "!!", "AAAA", "é", "A" * 5000, {}, [], {"a": 1}, True, "\x00")
+
+
+def spoiled(credential: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The credential with each of its parts missing, or replaced by something that does not belong there."""
+    yield {}
+    for name in credential:
+        yield {key: value for key, value in credential.items() if key != name}
+        yield from ({**credential, name: value} for value in ODD_VALUES)
+    response: dict[str, Any] = credential["response"]
+    for name in response:
+        yield {**credential, "response": {key: value for key, value in response.items() if key != name}}
+        for value in ODD_VALUES:
+            yield {**credential, "response": {**response, name: value}}
+
+
+async def test_malformed_registrations_are_refused_not_crashed_on(
+    practice: Practice, phone: SoftwareAuthenticator
 ) -> None:
     access = await ana(practice)
-    with pytest.raises(InvalidToken):
-        await register_passkey(practice.authority, access, credential, name="x")
     options = await registration_options(practice.authority, access, user_name="Ana")
     made = phone.create(options)
-    for spoiled in (
-        {**made, "rawId": "AAAA"},
-        {**made, "response": {**made["response"], "attestationObject": "oA"}},
-    ):
-        with pytest.raises(WrongCredentials):
-            await register_passkey(practice.authority, access, spoiled, name="x")
+    for credential in spoiled(made):
+        with pytest.raises((WrongCredentials, InvalidToken)):
+            await register_passkey(practice.authority, access, credential, name="x")
+    assert await register_passkey(practice.authority, access, made, name="Ana's phone")
+
+
+async def test_malformed_answers_are_refused_not_crashed_on(
+    practice: Practice, phone: SoftwareAuthenticator
+) -> None:
+    await register(practice, await ana(practice), phone)
     challenge = issue_challenge(practice.authority, "passkey_sign_in")
-    with pytest.raises(WrongCredentials):
-        await assert_with(practice, challenge, credential)
+    signed = phone.get(assertion_options(practice.authority, challenge))
+    anas = await accounts.find_one(practice.access, {"subject_id": "pat_ana"})
+    assert anas is not None
+
+    async def verify(credential: dict[str, Any]) -> str:
+        check_assertion(practice.authority, anas, credential, challenge, alone=True)
+        return (await account_of(practice.authority, credential)).id
+
+    for credential in spoiled(signed):
+        with pytest.raises(WrongCredentials):
+            await verify(credential)
+    assert await verify(signed) == anas.id
 
 
 async def test_a_lost_passkey_is_removed_and_opens_nothing_any_more(
