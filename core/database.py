@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -28,7 +29,7 @@ from core.keys import KeyRing
 from core.master_key import MasterKey
 from core.mongo import RawDatabase, RawDocument
 from core.rate_limits import RateLimits
-from core.settings import Settings
+from core.settings import Settings, SettingsError
 
 Result = TypeVar("Result")
 
@@ -139,15 +140,16 @@ class Database:
 
 
 @asynccontextmanager
-async def connected(uri: str, settings: Settings) -> AsyncGenerator[RawDatabase]:
+async def connected(uri: str, settings: Settings, *, timeout_s: float = 10) -> AsyncGenerator[RawDatabase]:
     """The database of `settings` at `uri`, with majority reads and writes.
 
+    `timeout_s` is how long any operation waits for a server to be found.
+
     Raises:
+        SettingsError: it is no address.
         Unavailable: no server answers there, or it is no replica set.
     """
-    client: AsyncMongoClient[RawDocument] = AsyncMongoClient(
-        uri, appname="homestretch", serverSelectionTimeoutMS=10_000, uuidRepresentation="standard"
-    )
+    client = _client(uri, timeout_s)
     try:
         await _require_replica_set(client)
         yield raw_database(client, settings.mongodb_database)
@@ -165,6 +167,23 @@ def raw_database(client: AsyncMongoClient[RawDocument], name: str) -> RawDatabas
         write_concern=MAJORITY,
         read_preference=ReadPreference.PRIMARY,
     )
+
+
+def _client(uri: str, timeout_s: float) -> AsyncMongoClient[RawDocument]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # an option that the driver does not know would go unnoticed
+            return AsyncMongoClient(
+                uri,
+                appname="homestretch",
+                serverSelectionTimeoutMS=round(timeout_s * 1000),
+                uuidRepresentation="standard",
+            )
+    except (PyMongoError, ValueError, UserWarning) as error:
+        # The driver's text may repeat the address, which may hold a password.
+        raise SettingsError(
+            f"HOMESTRETCH_MONGODB_URI is no address of a MongoDB ({type(error).__name__})."
+        ) from None
 
 
 async def _require_replica_set(client: AsyncMongoClient[RawDocument]) -> None:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pymongo import AsyncMongoClient
 
@@ -24,6 +25,12 @@ from core.mongo import RawDatabase, RawDocument
 from core.platform import Platform
 from core.settings import Secret, Settings
 from core.storage.objects import ObjectStorage
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile(
+    "homestretch", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("homestretch")
 
 
 @pytest.fixture(scope="session")
