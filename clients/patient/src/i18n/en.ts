@@ -138,7 +138,7 @@ export const en = {
       4: "Somewhat hard",
       5: "Hard",
       7: "Very hard",
-      10: "As hard as can be",
+      10: "Hardest possible",
     } as Record<number, string>,
     notes: "Anything your therapist should know? (optional)",
     save: "Save",
@@ -180,7 +180,7 @@ export const en = {
     } as Record<string, string>,
     working: "Working on your video",
     retrying: "That did not work yet. Another try starts by itself.",
-    leave: "This takes about as long as the video. You may leave the page; the result will be here.",
+    leave: "This takes about as long as the video lasts. You may leave the page; the result will be here.",
     failed:
       "Your video could not be checked because of a fault on our side. It is safe; your clinic can start the check again.",
   },
