@@ -17,7 +17,7 @@ from api.jobs import JobController
 from api.media_types import require_json_body
 from api.openapi import openapi_config
 from api.problems import exception_handlers
-from api.rooms import DOCUMENTS
+from api.rooms import DOCUMENTS, register_jobs
 from api.security_headers import SecurityHeaders
 from api.static import site
 from api.telemetry import Telemetry
@@ -38,6 +38,7 @@ def create_app(settings: Settings, platform: Platform | None = None) -> Litestar
 
     Nothing is opened or read before that, so that the API can be described without a database.
     """
+    register_jobs()
     versioned = Router(
         "/v1",
         route_handlers=[

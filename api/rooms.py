@@ -1,8 +1,4 @@
-"""All rooms put together: what they store, and the background work they do.
-
-Importing this module registers every job and every subscription, so that a process that queues work and one
-that does it know the same kinds.
-"""
+"""All rooms put together: what they store, and the background work they do."""
 
 import importlib
 from collections.abc import Collection
@@ -27,8 +23,16 @@ DOCUMENTS: list[type[TenantDocument]] = [
 ]
 """Every kind of stored document, for `core.platform.open_platform`."""
 
-for _room in ("core.storage", "care", "pose", "engagement"):
-    importlib.import_module(f"{_room}.jobs")
+_ROOMS_WITH_JOBS = ("core.storage", "care", "pose", "engagement")
+
+
+def register_jobs() -> None:
+    """Make every kind of job and every subscription known.
+
+    A process that queues work and one that does it must know the same kinds.
+    """
+    for room in _ROOMS_WITH_JOBS:
+        importlib.import_module(f"{room}.jobs")
 
 
 async def time_zones_of(access: Access) -> Collection[str]:

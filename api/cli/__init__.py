@@ -5,12 +5,14 @@ Commands are imported when they are called, so that `--help` answers at once and
 """
 
 import importlib
+import logging
 import os
 import sys
 import traceback
 from typing import cast
 
 import click
+import structlog
 
 from core.errors import HomestretchError, Unavailable
 
@@ -62,6 +64,11 @@ def homestretch() -> None:
 
 def main() -> None:
     """The console script."""
+    # Stdout belongs to what was asked for. Commands that run for long set up logging as configured.
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
     sys.exit(status_of(sys.argv[1:]))
 
 

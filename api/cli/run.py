@@ -59,9 +59,10 @@ def _set_up(settings: Settings, lifeline: int | None) -> None:
 
 
 async def _work(settings: Settings) -> None:
-    from api.rooms import DOCUMENTS, time_zones_of  # noqa: PLC0415 - registers every job
+    from api.rooms import DOCUMENTS, register_jobs, time_zones_of  # noqa: PLC0415 - takes a second to import
     from core.jobs import Worker  # noqa: PLC0415 - same
 
+    register_jobs()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
