@@ -182,7 +182,8 @@ async def _raw_entries(database: Database, organization_id: str) -> AsyncGenerat
     options = entries.codec_options.with_options(document_class=RawBSONDocument)
     stored: Any = entries.with_options(codec_options=options)
     async for document in stored.find(chain_of(organization_id)).sort("_id", ASCENDING):
-        yield document.raw
+        # From a large answer the driver hands out a view of its buffer.
+        yield bytes(document.raw)
 
 
 async def _entry(database: Database, row: RawDocument) -> AuditEntry:
