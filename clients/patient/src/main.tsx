@@ -5,7 +5,10 @@ import { TextProvider } from "./i18n/text";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/components.css";
-import "./styles/screens.css";
+import "./styles/controls.css";
+import "./styles/today.css";
+import "./styles/film.css";
+import "./styles/result.css";
 import { stopAllSending } from "./upload/sending";
 
 account.subscribe(() => {

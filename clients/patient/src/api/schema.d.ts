@@ -1021,7 +1021,9 @@ export interface components {
             crv: "P-256";
             /** @constant */
             kty: "EC";
+            /** @example MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4 */
             x: string;
+            /** @example MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4 */
             y: string;
         };
         /** DeviceView */
@@ -2581,8 +2583,8 @@ export interface operations {
                  *       "device_key": {
                  *         "kty": "EC",
                  *         "crv": "P-256",
-                 *         "x": "text",
-                 *         "y": "text"
+                 *         "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+                 *         "y": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"
                  *       }
                  *     }
                  */
@@ -2953,8 +2955,8 @@ export interface operations {
                  *       "device_key": {
                  *         "kty": "EC",
                  *         "crv": "P-256",
-                 *         "x": "text",
-                 *         "y": "text"
+                 *         "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+                 *         "y": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"
                  *       }
                  *     }
                  */
@@ -3038,8 +3040,8 @@ export interface operations {
                  *       "device_key": {
                  *         "kty": "EC",
                  *         "crv": "P-256",
-                 *         "x": "text",
-                 *         "y": "text"
+                 *         "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+                 *         "y": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"
                  *       }
                  *     }
                  */
@@ -3181,8 +3183,8 @@ export interface operations {
                  *       "device_key": {
                  *         "kty": "EC",
                  *         "crv": "P-256",
-                 *         "x": "text",
-                 *         "y": "text"
+                 *         "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+                 *         "y": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"
                  *       }
                  *     }
                  */

@@ -25,6 +25,11 @@ export function ExerciseCard({ planned, name }: { planned: PlannedExercise; name
         <span>
           <span class="exercise-name">{name}</span>
           <span class="exercise-dose">{dose(planned)}</span>
+          {planned.due === "this_week" && (
+            <span class="exercise-dose">
+              {t.today.days(planned.days_done_this_week, planned.days_per_week)}
+            </span>
+          )}
           <span class="exercise-dose">
             {planned.complete ? t.today.done : t.today.progress(done.sets, prescribed.sets)}
           </span>

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { type ClipFault, clipFault, LARGEST_BYTES } from "../capture/clip";
+import type { Take } from "../capture/take";
 import { useText } from "../i18n/text";
-import type { Take } from "../screens/Exercise";
 import { FolderIcon } from "./icons";
 import { Notice } from "./Notice";
 

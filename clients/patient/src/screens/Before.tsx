@@ -1,9 +1,9 @@
+import type { Take } from "../capture/take";
 import { CameraIcon, PenIcon } from "../components/icons";
 import { Page } from "../components/Page";
 import { PickVideo } from "../components/PickVideo";
 import { Scale } from "../components/Scale";
 import { useText } from "../i18n/text";
-import type { Take } from "./Exercise";
 
 interface BeforeProps {
   pain: number | null;

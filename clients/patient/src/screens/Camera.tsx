@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Exercise } from "../api/types";
 import { LONGEST_S, plainType } from "../capture/recorder";
+import type { Take } from "../capture/take";
 import { useCamera } from "../capture/useCamera";
 import { useFilming } from "../capture/useFilming";
 import { TurnIcon } from "../components/icons";
@@ -9,7 +10,6 @@ import { Page } from "../components/Page";
 import { PickVideo } from "../components/PickVideo";
 import { Segmented } from "../components/Segmented";
 import { useText } from "../i18n/text";
-import type { Take } from "./Exercise";
 
 interface CameraProps {
   info: Exercise;

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { exercise as exerciseOf, today } from "../api/requests";
 import type { Exercise as ExerciseInfo, PlannedExercise } from "../api/types";
+import type { Take } from "../capture/take";
 import { HowTo } from "../components/HowTo";
 import { Loading } from "../components/Loading";
 import { Notice } from "../components/Notice";
@@ -17,13 +18,6 @@ import { Review } from "./Review";
 interface ExerciseProps {
   patientId: string;
   prescriptionId: string;
-}
-
-/** A video to look at before it is sent. */
-export interface Take {
-  video: Blob;
-  fileName: string;
-  filmed: boolean;
 }
 
 type Step =

@@ -2,12 +2,12 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { asProblem, type Problem } from "../api/problems";
 import { startSession } from "../api/requests";
 import type { PlannedExercise } from "../api/types";
+import type { Take } from "../capture/take";
 import { Page } from "../components/Page";
 import { ProblemNotice } from "../components/ProblemNotice";
 import { useText } from "../i18n/text";
 import { go } from "../router";
 import { startSending } from "../upload/sending";
-import type { Take } from "./Exercise";
 
 interface ReviewProps {
   take: Take;

@@ -63,7 +63,8 @@ function Plan({ planned, nameOf }: PlanProps) {
   const { t } = useText();
   const forToday = planned.filter((each) => each.due !== "not_today" || each.done.repetitions > 0);
   const other = planned.filter((each) => !forToday.includes(each));
-  const left = forToday.filter((each) => !each.complete).length;
+  const open = forToday.filter((each) => !each.complete);
+  const left = open.filter((each) => each.due === "today").length;
   if (planned.length === 0) {
     return (
       <Notice tone="calm" title={t.today.noProgram}>
@@ -84,7 +85,8 @@ function Plan({ planned, nameOf }: PlanProps) {
   }
   return (
     <>
-      {left === 0 ? <Notice tone="good" title={t.today.allDone} /> : <h2>{t.today.left(left)}</h2>}
+      {open.length === 0 && <Notice tone="good" title={t.today.allDone} />}
+      {open.length > 0 && <h2>{left > 0 ? t.today.left(left) : t.today.chosen}</h2>}
       <Cards planned={forToday} nameOf={nameOf} />
     </>
   );
