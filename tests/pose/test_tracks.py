@@ -18,7 +18,7 @@ from tests.pose.stick_figure import rise_and_fall, stick_figure
 
 def saved(**arrays: NDArray[Any]) -> io.BytesIO:
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez(buffer, allow_pickle=True, **arrays)
     buffer.seek(0)
     return buffer
 

@@ -58,7 +58,7 @@ def made(kind: str, path: Path) -> Path:  # noqa: C901, PLR0911, PLR0912 - one b
             room = np.random.default_rng(2).integers(90, 180, (240, 320, 3)).astype(np.uint8)
             return write_video(path, [(index / 10, room) for index in range(30)])
         case "motion pictures of another kind":
-            return write_video(path, plain(90, seconds=2), codec="mpeg2video", container="mov")
+            return write_video(path, plain(90, seconds=2), codec="ffv1", container="matroska")
         case _:
             raise AssertionError(kind)
     path.write_bytes(content)
