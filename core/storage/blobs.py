@@ -37,17 +37,17 @@ class BlobStore:
             return cls(LocalStore.from_url(url, mkdir=True, automatic_cleanup=True))
         return cls(from_url(url))
 
-    async def put(self, path: str, content: bytes) -> None:
+    async def put(self, path: str, content: bytes | bytearray) -> None:
         """Store `content` under `path`, durable on return."""
         await obstore.put_async(self._store, path, content, use_multipart=False)
         if self._folder is not None:
             await asyncio.to_thread(_sync, self._folder, PurePosixPath(path))
 
-    async def get(self, path: str) -> bytes:
+    async def get(self, path: str) -> memoryview:
         """All of one blob; `TamperedObject` if it is missing, for only what was put is ever asked for."""
         try:
             result = await obstore.get_async(self._store, path)
-            return bytes(await result.bytes_async())
+            return memoryview(await result.bytes_async())
         except FileNotFoundError as error:
             raise TamperedObject(f"the stored chunk {path} is missing") from error
 
@@ -58,9 +58,12 @@ class BlobStore:
 
     async def delete(self, paths: Sequence[str]) -> None:
         """Remove blobs; one that is gone already is no fault."""
-        for path in paths:
-            with contextlib.suppress(FileNotFoundError):
-                await obstore.delete_async(self._store, path)
+        try:
+            await obstore.delete_async(self._store, paths)
+        except FileNotFoundError:  # and perhaps not all of the others were removed
+            for path in paths:
+                with contextlib.suppress(FileNotFoundError):
+                    await obstore.delete_async(self._store, path)
 
     async def check(self) -> None:
         """Raise obstore's error unless the store answers."""

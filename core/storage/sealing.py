@@ -55,12 +55,17 @@ class ObjectSeal:
             SHA256(), DATA_KEY_BYTES, salt=None, info=b"homestretch object extent v1"
         ).derive(data_key)
 
-    def seal(self, index: int, generation: int, content: bytes) -> bytes:
+    def seal(self, index: int, generation: int, content: bytes | bytearray) -> bytearray:
         """Nonce, ciphertext and tag of one chunk."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, content, self._place(index, generation))
+        sealed = bytearray(len(content) + SEALED_OVERHEAD_BYTES)
+        sealed[:_NONCE_BYTES] = nonce
+        self._cipher.encrypt_into(
+            nonce, content, self._place(index, generation), memoryview(sealed)[_NONCE_BYTES:]
+        )
+        return sealed
 
-    def open(self, index: int, generation: int, sealed: bytes) -> bytes:
+    def open(self, index: int, generation: int, sealed: bytes | bytearray | memoryview) -> bytes:
         """The content of a chunk; `TamperedObject` unless it is exactly what was sealed for this place."""
         try:
             return self._cipher.decrypt(

@@ -26,6 +26,7 @@ from core.storage.sealing import CHUNK_BYTES, Extent, ObjectSeal, chunk_length
 
 LEASE_S = 8.0
 """How long a dead holder keeps others waiting."""
+_HEAD_BYTES = 4096
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -161,12 +162,11 @@ class ObjectWriter:
 
     async def _store(self) -> None:
         path = blob_path(self._ledger.organization_id, self._ledger.id, self._index, self.fence)
-        content = bytes(self._chunk)
         if self._index == 0:
-            self._head = content
+            self._head = bytes(self._chunk[:_HEAD_BYTES])
         # Named before it is stored: a put that fails may have stored it all the same.
         self._staged.append(path)
-        await self._blobs.put(path, self._seal.seal(self._index, self.fence, content))
+        await self._blobs.put(path, self._seal.seal(self._index, self.fence, self._chunk))
 
     async def _acknowledge(self) -> None:
         kept = self._ledger.size // CHUNK_BYTES
@@ -193,7 +193,8 @@ async def extend(
 ) -> AsyncGenerator[ObjectWriter]:
     """Hold the right to extend an object, from its acknowledged end on.
 
-    Before anything of the first chunk is acknowledged, `admit` sees as much of it as there is, and may raise.
+    Before anything of the first chunk is acknowledged, `admit` sees its first 4 KiB, or what there is of
+    them, and may raise.
 
     Raises:
         Locked: while another holder has it.
