@@ -34,9 +34,7 @@ def issue_challenge(authority: Authority, purpose: Purpose, account: Account | N
 
 def read_challenge(authority: Authority, challenge: str, *purposes: Purpose) -> ChallengeClaims:
     """What a challenge says; `InvalidToken` if it is not ours, has expired or was made for something else."""
-    claims: ChallengeClaims = authority.challenges.read(
-        challenge, ChallengeClaims, authority.database.clock()
-    )
+    claims = authority.challenges.read(challenge, ChallengeClaims, authority.database.clock())
     if claims.purpose not in purposes:
         raise InvalidToken
     return claims

@@ -13,7 +13,7 @@ import hmac
 import re
 import secrets
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from joserfc import jwt
@@ -61,6 +61,9 @@ class ChallengeClaims(msgspec.Struct, frozen=True, kw_only=True):
     account_id: str | None = msgspec.field(name="sub", default=None)
 
 
+Claims = TypeVar("Claims", AccessClaims, ChallengeClaims)
+
+
 class TokenSigner:
     """Signs and reads the tokens of one purpose with one 32-byte key."""
 
@@ -76,7 +79,7 @@ class TokenSigner:
         }
         return jwt.encode({"alg": "HS256", "typ": self._typ}, payload, self._key, algorithms=_ALGORITHMS)
 
-    def read(self, token: str, shape: type[AccessClaims] | type[ChallengeClaims], now: datetime) -> Any:  # noqa: ANN401 - `shape`
+    def read(self, token: str, shape: type[Claims], now: datetime) -> Claims:
         """The claims, or `InvalidToken`."""
         try:
             decoded = jwt.decode(token, self._key, algorithms=_ALGORITHMS)
