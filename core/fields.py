@@ -8,6 +8,7 @@ driver: it would look for ciphertext in every reply, also where there is none.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from functools import cache
 from types import UnionType
@@ -23,11 +24,12 @@ from pymongo.errors import DuplicateKeyError, EncryptionError
 
 from core.documents import Encrypted
 from core.indexes import declare
-from core.keys import VAULT, KeyDestroyed, KeyRing
+from core.keys import CACHE_S, VAULT, KeyDestroyed, KeyRing
 from core.mongo import RawDatabase
 
 _CIPHERTEXT = 6  # BSON's binary subtype for encrypted values
 _KMS_KEY_BYTES = 96
+_RECENT_VALUES = 20_000
 
 Marks = Mapping[str, "Encrypted | Marks"]
 """Which fields of a document are encrypted; nested where a model is."""
@@ -58,9 +60,14 @@ class FieldCipher:
             CodecOptions(document_class=dict[str, Any]),
         )
         self._key_ids: dict[str, Binary] = {}
+        self._recent = _Recent()
 
     async def close(self) -> None:
         await self._encryption.close()
+
+    def forget(self) -> None:
+        """Decrypt again what was decrypted lately."""
+        self._recent.clear()
 
     async def encrypt_document(
         self, organization_id: str, document: type[BaseModel], raw: Mapping[str, Any]
@@ -178,12 +185,17 @@ class FieldCipher:
     async def _decrypt(self, value: Any) -> Any:  # noqa: ANN401 - BSON
         if not isinstance(value, Binary) or value.subtype != _CIPHERTEXT:
             raise TypeError("a field that is marked as encrypted is stored in plain text")
+        ciphertext = bytes(value)
+        if (known := self._recent.get(ciphertext)) is not None:
+            return known
         try:
-            return await self._encryption.decrypt(value)
+            text: str = await self._encryption.decrypt(value)
         except EncryptionError as error:
             if "not all keys requested were satisfied" in str(error):
                 raise KeyDestroyed("This organization's data was destroyed.") from error
             raise
+        self._recent.put(ciphertext, text)
+        return text
 
     async def _key(self, name: str) -> Binary:
         """The id of the data key of that name, made if there is none."""
@@ -201,6 +213,30 @@ class FieldCipher:
                 return key_id
         self._key_ids[name] = row["_id"]
         return self._key_ids[name]
+
+
+class _Recent:
+    """What was decrypted lately: lists are read again and again, and decrypting one costs more than all the rest
+    of the request. Kept no longer than the keys that would decrypt it again.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[bytes, str] = {}
+        self._began = time.monotonic()
+
+    def get(self, ciphertext: bytes) -> str | None:
+        if time.monotonic() - self._began > CACHE_S:
+            self.clear()
+        return self._texts.get(ciphertext)
+
+    def put(self, ciphertext: bytes, text: str) -> None:
+        if len(self._texts) >= _RECENT_VALUES:
+            self.clear()
+        self._texts[ciphertext] = text
+
+    def clear(self) -> None:
+        self._texts.clear()
+        self._began = time.monotonic()
 
 
 @cache

@@ -100,6 +100,7 @@ async def destroy_organization_key(database: Database, organization_id: str) -> 
     await _require_key(database, organization_id)
     await database.as_system(organization_id, "keys").transact(write)
     database.keys.forget(organization_id)
+    database.fields.forget()
 
 
 async def _require_key(database: Database, organization_id: str) -> None:

@@ -11,7 +11,9 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from made_up_room import Contact, Letter, letter, letters, store
 from pydantic import BaseModel
+from pymongo.asynchronous.encryption import AsyncClientEncryption
 
+from core import fields
 from core.access import Access, Transaction
 from core.database import Database
 from core.documents import Encrypted
@@ -133,6 +135,33 @@ async def test_a_marked_field_stored_in_plain_text_is_noticed(system: Access, ra
     await raw["test_letters"].update_one({"_id": stored.id}, {"$set": {"name": "plain"}})
     with pytest.raises(TypeError, match="plain text"):
         await letters.get(system, stored.id)
+
+
+async def test_what_was_decrypted_is_remembered_for_a_minute_only(
+    system: Access, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = letter(system.organization_id)
+    await store(system, stored)
+    decrypted: list[object] = []
+    real: Any = AsyncClientEncryption.decrypt  # pyright: ignore[reportUnknownMemberType] - generic, not known here
+
+    async def counted(self: AsyncClientEncryption[Any], value: Binary) -> Any:  # noqa: ANN401 - BSON
+        decrypted.append(value)
+        return await real(self, value)
+
+    monkeypatch.setattr(AsyncClientEncryption, "decrypt", counted)
+
+    async def read() -> int:
+        before = len(decrypted)
+        assert (await letters.get(system, stored.id)).name == "Ada Lovelace"
+        return len(decrypted) - before
+
+    assert [await read(), await read()] == [1, 0]
+    monkeypatch.setattr(fields, "CACHE_S", -1.0)
+    assert await read() == 1
+    monkeypatch.setattr(fields, "CACHE_S", 60.0)
+    database.fields.forget()
+    assert [await read(), await read()] == [1, 0]
 
 
 def test_only_text_can_be_marked() -> None:
