@@ -216,8 +216,9 @@ class FieldCipher:
 
 
 class _Recent:
-    """What was decrypted lately: lists are read again and again, and decrypting one costs more than all the rest
-    of the request. Kept no longer than the keys that would decrypt it again.
+    """What was decrypted lately: lists are read again and again, and decrypting one costs more than all else.
+
+    Kept no longer than the keys that would decrypt it again.
     """
 
     def __init__(self) -> None:

@@ -143,7 +143,7 @@ async def test_what_was_decrypted_is_remembered_for_a_minute_only(
     stored = letter(system.organization_id)
     await store(system, stored)
     decrypted: list[object] = []
-    real: Any = AsyncClientEncryption.decrypt  # pyright: ignore[reportUnknownMemberType] - generic, not known here
+    real: Any = AsyncClientEncryption.decrypt  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - generic
 
     async def counted(self: AsyncClientEncryption[Any], value: Binary) -> Any:  # noqa: ANN401 - BSON
         decrypted.append(value)
