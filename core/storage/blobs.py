@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path, PurePosixPath
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from core.errors import Unavailable
 from core.storage.errors import TamperedObject
 
 if sys.platform == "darwin":
@@ -21,7 +23,7 @@ if sys.platform == "darwin":
 
 
 class BlobStore:
-    """Durable puts, gets and deletes by path."""
+    """Durable puts, gets and deletes by path. `Unavailable` when the store is full, down or broken."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -39,35 +41,49 @@ class BlobStore:
 
     async def put(self, path: str, content: bytes | bytearray) -> None:
         """Store `content` under `path`, durable on return."""
-        await obstore.put_async(self._store, path, content, use_multipart=False)
+        with _answering():
+            await obstore.put_async(self._store, path, content, use_multipart=False)
         if self._folder is not None:
             await asyncio.to_thread(_sync, self._folder, PurePosixPath(path))
 
     async def get(self, path: str) -> memoryview:
         """All of one blob; `TamperedObject` if it is missing, for only what was put is ever asked for."""
         try:
-            result = await obstore.get_async(self._store, path)
-            return memoryview(await result.bytes_async())
+            with _answering():
+                result = await obstore.get_async(self._store, path)
+                return memoryview(await result.bytes_async())
         except FileNotFoundError as error:
             raise TamperedObject(f"the stored chunk {path} is missing") from error
 
     async def list(self, prefix: str) -> list[str]:
         """The paths of all blobs below the folder `prefix`."""
-        stream = obstore.list(self._store, f"{prefix}/")  # pyright: ignore[reportUnknownMemberType] - one overload returns Arrow tables, whose types are not installed
-        return [entry["path"] async for batch in stream for entry in batch]
+        with _answering():
+            stream = obstore.list(self._store, f"{prefix}/")  # pyright: ignore[reportUnknownMemberType] - one overload returns Arrow tables, whose types are not installed
+            return [entry["path"] async for batch in stream for entry in batch]
 
     async def delete(self, paths: Sequence[str]) -> None:
         """Remove blobs; one that is gone already is no fault."""
-        try:
-            await obstore.delete_async(self._store, paths)
-        except FileNotFoundError:  # and perhaps not all of the others were removed
-            for path in paths:
-                with contextlib.suppress(FileNotFoundError):
-                    await obstore.delete_async(self._store, path)
+        with _answering():
+            try:
+                await obstore.delete_async(self._store, paths)
+            except FileNotFoundError:  # and perhaps not all of the others were removed
+                for path in paths:
+                    with contextlib.suppress(FileNotFoundError):
+                        await obstore.delete_async(self._store, path)
 
     async def check(self) -> None:
-        """Raise obstore's error unless the store answers."""
-        await obstore.list_with_delimiter_async(self._store)  # pyright: ignore[reportUnknownMemberType] - as above
+        """`Unavailable` unless the store answers."""
+        with _answering():
+            await obstore.list_with_delimiter_async(self._store)  # pyright: ignore[reportUnknownMemberType] - as above
+
+
+@contextlib.contextmanager
+def _answering() -> Generator[None]:
+    """The store's own errors as `Unavailable`, which names neither paths nor addresses."""
+    try:
+        yield
+    except BaseError as error:
+        raise Unavailable("The object storage cannot do it at present.") from error
 
 
 def _sync(folder: Path, path: PurePosixPath) -> None:

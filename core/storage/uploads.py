@@ -192,6 +192,8 @@ async def append(
             if writer.size == upload.length:
                 upload = await _complete(access, storage, upload, writer)
             return _status(upload, writer.size)
+    except Stale as error:  # for instance, the patient moved to another location meanwhile
+        raise Locked("It was changed meanwhile. Ask where to continue.") from error
     except UnsupportedContent as refusal:
         await _refuse(access, storage, upload, refusal.detail)
         raise

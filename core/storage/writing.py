@@ -248,8 +248,9 @@ async def _renew(ledgers: RawCollection, ledger: Ledger) -> None:
     held = True
     while held:
         await asyncio.sleep(LEASE_S / 4)
-        outcome = await ledgers.update_one(_held(ledger), [{"$set": {"writer_until": _lease_end()}}])
-        held = outcome.matched_count == 1
+        with contextlib.suppress(PyMongoError):  # there is time for another attempt
+            outcome = await ledgers.update_one(_held(ledger), [{"$set": {"writer_until": _lease_end()}}])
+            held = outcome.matched_count == 1
 
 
 def _lease_end() -> dict[str, Any]:

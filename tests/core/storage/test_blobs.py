@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from obstore.store import S3Store
 
+from core.errors import Unavailable
 from core.storage.blobs import BlobStore
 from core.storage.errors import TamperedObject
 
@@ -27,6 +29,26 @@ async def test_a_missing_blob_is_an_alarm(tmp_path: Path) -> None:
     store = BlobStore.at(tmp_path.as_uri())
     with pytest.raises(TamperedObject, match="missing"):
         await store.get("org_1/obj_1/0.1")
+
+
+async def test_a_store_that_fails_is_unavailable_and_tells_no_paths(tmp_path: Path) -> None:
+    store = BlobStore.at(tmp_path.as_uri())
+    (tmp_path / "org_1").write_text("a file where a folder should be")
+    with pytest.raises(Unavailable) as failed:
+        await store.put("org_1/obj_1/0.1", b"content")
+    assert "org_1" not in failed.value.detail
+    unreachable = BlobStore(
+        S3Store(
+            "clinic",
+            endpoint="http://127.0.0.1:9",
+            access_key_id="made-up",
+            secret_access_key="made-up",
+            client_options={"allow_http": True},
+            retry_config={"max_retries": 0},
+        )
+    )
+    with pytest.raises(Unavailable):
+        await unreachable.check()
 
 
 async def test_the_file_and_every_folder_down_to_it_are_flushed(
