@@ -4,13 +4,11 @@
 #   make run                      # in another terminal
 #   docs/walkthrough.sh [CLIP]    # CLIP defaults to a committed sit-to-stand recording
 #
-# BASE and HOMESTRETCH_DATA follow `make run`. Needs curl and the checkout's Python.
+# PORT and HOMESTRETCH_DATA as for `make run`; the demo login is read from the data folder. Needs curl and the checkout's Python.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 BASE=${BASE:-http://127.0.0.1:${PORT:-8000}}
-THERAPIST=${THERAPIST:-demo.therapist1@example.com}
-PASSWORD=${PASSWORD:-demo-clinic-password}
 CLIP=${1:-tests/data/clips/26_sit_to_stand_side.mp4}
 PART=$((256 * 1024))
 PYTHON=.venv/bin/python
@@ -31,15 +29,19 @@ call() { # METHOD PATH TOKEN [JSON]
   curl "${arguments[@]}"
 }
 
+logins=$(cat "${HOMESTRETCH_DATA:-.data}/demo-logins.json")
+THERAPIST=${THERAPIST:-$(field staff.0.email <<<"$logins")}
+PASSWORD=${PASSWORD:-$(field staff.0.password <<<"$logins")}
+
 say "1. The therapist signs in"
 signed_in=$(curl -sS --fail-with-body "$BASE/v1/auth/sign-in" -H 'Content-Type: application/json' \
   -d "{\"email\": \"$THERAPIST\", \"password\": \"$PASSWORD\"}")
 therapist=$(field tokens.access_token <<<"$signed_in")
 organization=$(field me.organization.id <<<"$signed_in")
-location=$(call GET /v1/locations "$therapist" | field items.0.id)
+location=$(call GET /v1/locations "$therapist" | field 0.id)
 echo "signed in at organization $organization"
 
-say "2. ...registers a patient, opens an episode of care and prescribes sit-to-stand, 1 x 5, every day since yesterday"
+say "2. ...registers a patient, opens an episode of care and prescribes sit-to-stand, 1 x 5, every day since the day before yesterday"
 patient=$(call POST /v1/patients "$therapist" "{\"location_id\": \"$location\", \"given_name\": \"Robin\",
   \"family_name\": \"Walkthrough\", \"birth_date\": \"1958-04-12\", \"email\": \"robin.$RANDOM@example.com\"}" | field id)
 episode=$(call POST "/v1/patients/$patient/episodes" "$therapist" "{\"diagnosis\": \"Knee osteoarthritis, right\",
@@ -70,13 +72,13 @@ upload=$(curl -sS --fail-with-body -D - -o /dev/null -X POST "$BASE/v1/uploads" 
   -H 'Tus-Resumable: 1.0.0' -H "Upload-Length: $size" \
   -H "Upload-Metadata: filetype $(b64 video/mp4),filename $(b64 clip.mp4),exercise_session_id $(b64 "$session")" \
   | tr -d '\r' | sed -n 's/^[Ll]ocation: //p')
-offset_of() {
+offset_of() { # where the server stands; it may need a moment to notice that a connection is gone
   curl -sS --fail-with-body -I "$upload" -H "Authorization: Bearer $robin" -H 'Tus-Resumable: 1.0.0' \
     | tr -d '\r' | sed -n 's/^[Uu]pload-[Oo]ffset: //p'
 }
 send() { # OFFSET LENGTH [CURL OPTIONS]: prints the headers of the answer
   local offset=$1 length=$2; shift 2
-  tail -c +$((offset + 1)) "$CLIP" | head -c "$length" >"$WORK/part"
+  { tail -c +$((offset + 1)) "$CLIP" || true; } 2>/dev/null | head -c "$length" >"$WORK/part"
   curl -sS -D - -o /dev/null -X PATCH "$upload" -H "Authorization: Bearer $robin" -H 'Tus-Resumable: 1.0.0' \
     -H "Upload-Offset: $offset" -H 'Content-Type: application/offset+octet-stream' \
     --data-binary "@$WORK/part" "$@"
@@ -84,8 +86,7 @@ send() { # OFFSET LENGTH [CURL OPTIONS]: prints the headers of the answer
 case $upload in /*) upload=$BASE$upload ;; esac
 send 0 $PART >/dev/null
 send $PART $PART --limit-rate 100k --max-time 1 >/dev/null 2>&1 || echo "connection cut during the second part"
-offset=$(offset_of)
-while [ "$offset" = locked ] || [ -z "$offset" ]; do sleep 0.5; offset=$(offset_of); done
+until offset=$(offset_of); do sleep 0.5; done
 echo "the server stands at byte $offset of $size"
 while [ "$offset" -lt "$size" ]; do
   send "$offset" $PART >"$WORK/headers"
