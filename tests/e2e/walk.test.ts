@@ -1,3 +1,5 @@
+import { gzipSync } from "node:zlib";
+import type { Response } from "playwright-core";
 import { describe, expect, inject, it } from "vitest";
 import { invite, type Prescription, read } from "./clinic";
 import { Phone, withBrowser } from "./phone";
@@ -122,11 +124,11 @@ describe("a patient's first day with the app", () => {
 describe("the first load", () => {
   it("is small", async () => {
     const phone = await Phone.unbox();
-    let bytes = 0;
-    phone.page.on("response", async (response) => {
-      bytes += (await import("node:zlib")).gzipSync(await response.body()).length;
-    });
+    const files = new Map<string, Response>();
+    phone.page.on("response", (response) => files.set(response.url(), response));
     await phone.page.goto(`${inject("practice").url}/app/`, { waitUntil: "networkidle" });
+    const bodies = await Promise.all([...files.values()].map((response) => response.body()));
+    const bytes = bodies.reduce((sum, body) => sum + gzipSync(body).length, 0);
     expect(bytes).toBeGreaterThan(10_000);
     expect(bytes).toBeLessThan(60_000);
     await phone.putAway();

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { exercise as exerciseOf, sessionWithTag } from "../api/requests";
-import type { Exercise, SessionView, SessionWithTag } from "../api/types";
+import type { Exercise, SessionWithTag } from "../api/types";
 import { After } from "../components/After";
 import { Loading } from "../components/Loading";
 import { Notice } from "../components/Notice";
@@ -18,24 +18,24 @@ import { Sending } from "./Sending";
 export function Session({ id, patientId }: { id: string; patientId: string }) {
   const { t } = useText();
   const [loaded, reload] = useLoad(async () => {
+    await resumeSending(id).catch(() => false); // Without storage there is nothing left to send.
     const tagged = await sessionWithTag(id);
-    const [info] = await Promise.all([exerciseOf(tagged.session.exercise_id), pickUp(tagged.session)]);
-    return { tagged, info };
+    return { tagged, info: await exerciseOf(tagged.session.exercise_id) };
   }, id);
-  const home = href({ name: "today" });
   if (loaded.state === "ready") {
     return <Story {...loaded.value} patientId={patientId} reload={reload} />;
   }
+  const sending = sendingOf(id);
   return (
-    <Page title={t.sending.title} back={home}>
+    <Page title={t.sending.title} back={href({ name: "today" })}>
+      {sending && <Sending sessionId={id} sending={sending} onSent={reload} onGone={toToday} />}
       {loaded.state === "loading" ? <Loading /> : <ProblemNotice problem={loaded.problem} retry={reload} />}
     </Page>
   );
 }
 
-/** A video that this device still holds and the server does not have yet. */
-async function pickUp(session: SessionView): Promise<void> {
-  if (session.videos.length === 0) await resumeSending(session.id).catch(() => false);
+function toToday() {
+  go({ name: "today" });
 }
 
 interface StoryProps {
@@ -68,7 +68,7 @@ function Story({ tagged, info, patientId, reload }: StoryProps) {
             sessionId={session.id}
             sending={sending}
             onSent={(job) => (job ? setSentJob(job) : reload())}
-            onGone={() => go({ name: "today" })}
+            onGone={toToday}
           />
         )
       )}
