@@ -31,6 +31,8 @@ from core.storage.documents import DOCUMENTS
 from core.storage.metadata import format_metadata
 from core.storage.sealing import CHUNK_BYTES
 from core.storage.uploads import UNFINISHED_LIFETIME, uploads
+from tests.api.clinic import open_visit
+from tests.api.conftest import Api, Door
 from tests.api.upload_server import PURPOSE, create_app, served, token
 
 ROOT = Path(__file__).parents[2]
@@ -531,3 +533,31 @@ async def test_no_plaintext_reaches_a_disk(
                 assert marker not in found, path
                 assert b"Kowalska" not in found, path
     assert searched > len(content)
+
+
+async def test_the_whole_application_speaks_tus(door: Door, api: Api) -> None:
+    """Announced twice with the same key it is one upload, and a bad token is answered in tus's words too."""
+    visit = await open_visit(door)
+    async with httpx.AsyncClient(base_url=api.url, headers={**visit.patient_headers, **TUS}) as phone:
+        video = {
+            "program_id": visit.program["id"],
+            "prescription_id": visit.prescription["id"],
+            "evidence": "video",
+        }
+        session = (await phone.post("/v1/exercise-sessions", json=video)).json()
+        content = clip(CHUNK_BYTES + 5)
+        headers = {
+            "Upload-Length": str(len(content)),
+            "Upload-Metadata": format_metadata({"exercise_session_id": session["id"], "filename": "a.mp4"}),
+            "Idempotency-Key": "from-the-phone-1",
+            **BYTES,
+        }
+        answers = [await phone.post("/v1/uploads", headers=headers, content=content) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [201, 201], answers[0].text
+        assert answers[0].headers["Location"] == answers[1].headers["Location"]
+        assert answers[0].headers["Upload-Offset"] == str(len(content))
+        job = (await phone.get(f"/v1/jobs/{answers[0].headers['Homestretch-Job']}")).json()
+        assert job["kind"] == "pose.analyze"
+        phone.headers["Authorization"] = "Bearer made-up"
+        refused(await phone.head(answers[0].headers["Location"]), 401, "invalid-token")
+        refused(await phone.put("/v1/uploads"), 405, "method-not-allowed")
