@@ -43,6 +43,7 @@ bench: machine-run install-dev ## Print how fast things are, each beside a floor
 
 .PHONY: docs
 docs: install ## Write the documents that code knows best: docs/settings.md and build/openapi.json.
+	@$(BIN)/python -m core.settings > docs/settings.md && echo "docs/settings.md"
 	@mkdir -p build
 	@$(BIN)/homestretch openapi > build/openapi.json && echo "build/openapi.json"
 

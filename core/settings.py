@@ -33,7 +33,9 @@ CONFIG_VARIABLE = "HOMESTRETCH_CONFIG"
 ALIASES: Mapping[str, str] = {"HOMESTRETCH_ENV": "environment", "PORT": "port"}
 """Names that platforms and habits use for the same setting; the `HOMESTRETCH_*` name wins over them."""
 
-ELSEWHERE = frozenset({CONFIG_VARIABLE, "HOMESTRETCH_POSE_MODELS", "HOMESTRETCH_TEST_MONGODB_URI"})
+ELSEWHERE = frozenset(
+    {CONFIG_VARIABLE, "HOMESTRETCH_POSE_MODELS", "HOMESTRETCH_TEST_MONGODB_URI", "HOMESTRETCH_URL"}
+)
 """Variables of ours that are no settings: read where no settings exist yet."""
 
 
