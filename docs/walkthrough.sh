@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 BASE=${BASE:-http://127.0.0.1:${PORT:-8000}}
 CLIP=${1:-tests/data/clips/26_sit_to_stand_side.mp4}
 PART=$((256 * 1024))
-PYTHON=.venv/bin/python
+PYTHON=${PYTHON:-.venv/bin/python}
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 
@@ -87,6 +87,7 @@ case $upload in /*) upload=$BASE$upload ;; esac
 send 0 $PART >/dev/null
 send $PART $PART --limit-rate 100k --max-time 1 >/dev/null 2>&1 || echo "connection cut during the second part"
 until offset=$(offset_of); do sleep 0.5; done
+resumed_at=$offset
 echo "the server stands at byte $offset of $size"
 while [ "$offset" -lt "$size" ]; do
   send "$offset" $PART >"$WORK/headers"
@@ -112,10 +113,15 @@ echo "compliance after: $after"
 say "7. Yesterday was missed: one nudge is in the outbox"
 call POST "/v1/patients/$patient/compliance/evaluation" "$therapist" '{}' | field nudge
 nudges=$(call GET "/v1/patients/$patient/notifications" "$therapist")
-echo "$(field items.0.title <<<"$nudges"): $(field items.0.body <<<"$nudges") ($(field items.0.state <<<"$nudges"))"
+nudged=$("$PYTHON" -c 'import json,sys; print(len(json.load(sys.stdin)["items"]))' <<<"$nudges")
+echo "$nudged nudge: $(field items.0.title <<<"$nudges"): $(field items.0.body <<<"$nudges") ($(field items.0.state <<<"$nudges"))"
 
 say "8. The audit log verifies"
-.venv/bin/homestretch audit verify --organization "$organization"
+"$PYTHON" -m api.cli audit verify --organization "$organization"
 
-printf '\n{"patient": "%s", "program": "%s", "session": "%s", "count": %s, "before": %s, "after": %s, "organization": "%s"}\n' \
-  "$patient" "$program" "$session" "$count" "${before/None/null}" "${after/None/null}" "$organization"
+"$PYTHON" - "$patient" "$program" "$session" "$organization" <<PYTHON
+import json, sys
+names = ("patient", "program", "session", "organization")
+print(json.dumps({**dict(zip(names, sys.argv[1:])), "count": $count, "before": $before, "after": $after,
+                  "resumed_at": $resumed_at, "nudges": $nudged}))
+PYTHON
