@@ -94,7 +94,8 @@ async def _events(access: Access, job_id: str, closing: asyncio.Event) -> AsyncG
             while not closed.done() and loop.time() < deadline:
                 await asyncio.wait({following, closed}, timeout=HEARTBEAT_S, return_when="FIRST_COMPLETED")
                 if not following.done():
-                    yield b": waiting\n\n"
+                    if not closed.done():
+                        yield b": waiting\n\n"
                     continue
                 job = following.result()
                 if job is None:

@@ -5,6 +5,7 @@ restarts, so that a client waits a moment instead of being refused.
 """
 
 import socket
+from typing import Literal
 
 import uvicorn
 from litestar import Litestar
@@ -45,12 +46,12 @@ def listening_socket(settings: Settings) -> socket.socket:
 class ApiServer(uvicorn.Server):
     """Tells open event streams to end before it waits for requests to be answered."""
 
-    def __init__(self, app: Litestar) -> None:
+    def __init__(self, app: Litestar, *, lifespan: Literal["on", "off"] = "on") -> None:
         self.app = app
         super().__init__(
             uvicorn.Config(
                 app,
-                lifespan="on",
+                lifespan=lifespan,
                 log_config=None,
                 access_log=False,
                 server_header=False,

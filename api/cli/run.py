@@ -19,7 +19,7 @@ _lifeline = click.option("--lifeline", type=int, hidden=True, help="A pipe of th
 
 @click.group(
     invoke_without_command=True,
-    epilog="Example: PORT=8080 HOMESTRETCH_DATA=/srv/homestretch homestretch run",
+    epilog="Example: homestretch run --no-demo    (PORT and HOMESTRETCH_DATA are honoured)",
 )
 @click.option("--demo/--no-demo", default=True, help="Set up a demo clinic if the data folder is empty.")
 @click.pass_context

@@ -75,6 +75,9 @@ class BlobStore:
         """`Unavailable` unless the store answers."""
         with _answering():
             await obstore.list_with_delimiter_async(self._store)  # pyright: ignore[reportUnknownMemberType] - as above
+        # A folder that is gone lists as empty.
+        if self._folder is not None and not (self._folder.is_dir() and os.access(self._folder, os.W_OK)):
+            raise Unavailable("The object store cannot be written to.")
 
 
 @contextlib.contextmanager

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
-import uvicorn
 from litestar import Litestar
 
 from api.app import attach, create_app
+from api.server import ApiServer
 from core.platform import Platform
 from core.settings import Settings
 from identity.authority import Authority
@@ -31,7 +31,7 @@ async def running_api() -> AsyncGenerator[Api]:
     """One server for the whole run; what it works with is attached by each test."""
     app = create_app(Settings())
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False))
+    server = ApiServer(app, lifespan="off")
     # `serve` would take over the signals of the test run.
     serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     while not server.started:  # noqa: ASYNC110 - uvicorn says so in a plain attribute
