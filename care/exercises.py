@@ -82,6 +82,8 @@ class Motion(Struct, frozen=True, forbid_unknown_fields=True):
 
     `signal` and the `measure` of form rules are names of signals that the pose engine computes.
     `rest` says whether the joint angle is high or low between repetitions.
+    `first_phase` is how the muscles work on the way out from rest: `concentric` where the effort comes first
+    (raising an arm), `eccentric` where the weight is let down first (a squat); the way back is the other one.
     `sides`: `both` move together, `single` is one named side at a time, `alternating` takes turns.
     `suited_views` are the camera views in which range of motion (ROM) may be reported.
     """
@@ -91,6 +93,7 @@ class Motion(Struct, frozen=True, forbid_unknown_fields=True):
     movement: Movement
     signal: Key
     rest: Literal["high", "low"]
+    first_phase: Literal["concentric", "eccentric"]
     sides: Literal["both", "single", "alternating"]
     suited_views: Views
 

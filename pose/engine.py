@@ -49,9 +49,6 @@ OnProgress = Callable[[str, float], Awaitable[None]]
 AUTO_MODEL: Variant = "full"
 """The variant every threshold was validated with; trends must not mix variants."""
 
-LOWERING_FIRST = frozenset({"squat", "lunge", "push_up"})
-"""Exercises that begin with the eccentric phase: the body is lowered before it is raised."""
-
 BODY_LANDMARKS = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
 """Shoulders, elbows, wrists, hips, knees, ankles."""
 
@@ -237,12 +234,12 @@ class _Study:
             judge = FormJudge(self._track, self._exercise, self._view.label, limb) if self._exercise else None
             found += [(limb, movement, judge) for movement in limb.movements]
         found.sort(key=lambda entry: entry[1].peak_s)
-        lowering_first = self._exercise is not None and self._exercise.id in LOWERING_FIRST
+        eccentric_first = self._exercise is not None and self._exercise.motion.first_phase == "eccentric"
         repetitions: list[Repetition] = []
         for index, (limb, movement, judge) in enumerate(found):
             findings = judge.findings(movement) if judge else []
             concentric, eccentric = (
-                (movement.back_s, movement.out_s) if lowering_first else (movement.out_s, movement.back_s)
+                (movement.back_s, movement.out_s) if eccentric_first else (movement.out_s, movement.back_s)
             )
             repetitions.append(
                 Repetition(

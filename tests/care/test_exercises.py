@@ -53,6 +53,10 @@ class TestTheShippedLibrary:
         assert isinstance(refusal.value, NotFound)
         assert "<script>" not in str(refusal.value)
 
+    def test_knows_in_which_exercises_the_weight_is_let_down_before_it_is_raised(self) -> None:
+        let_down_first = {one.id for one in LIBRARY.all() if one.motion.first_phase == "eccentric"}
+        assert let_down_first & PRESCRIBED_DAILY == {"squat", "lunge", "push_up"}
+
     def test_an_easier_exercise_knows_the_harder_one_and_the_other_way_round(self) -> None:
         up = {(easier.id, harder) for easier in LIBRARY.all() for harder in easier.progressions}
         down = {(easier, harder.id) for harder in LIBRARY.all() for easier in harder.regressions}
@@ -151,6 +155,8 @@ class TestWritingAnExerciseFile:
             ("camera.view", "front", "camera.view: 'front' is not one of motion.suited_views"),
             ("motion.suited_views", [], "motion.suited_views: Expected `array` of length >= 1"),
             ("motion.rest", "high", "motion.rest: 'high' disagrees with phases.rest_deg"),
+            ("motion.first_phase", None, "motion: Object missing required field `first_phase`"),
+            ("motion.first_phase", "isometric", "motion.first_phase: Invalid enum value 'isometric'"),
             ("phases.peak_deg", 20, "phases: minimum_rom_deg 25 is not below the 15 degrees"),
             ("phases.minimum_repetition_s", 15, "phases: minimum_repetition_s is not below"),
             ("phases.partial_below_fraction", 1, "phases.partial_below_fraction: Expected `float` < 1"),

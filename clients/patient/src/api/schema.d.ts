@@ -1308,6 +1308,8 @@ export interface components {
         /** Motion */
         Motion: {
             /** @enum {string} */
+            first_phase: "concentric" | "eccentric";
+            /** @enum {string} */
             joint: "hip" | "knee" | "ankle" | "shoulder" | "elbow" | "trunk";
             /** @enum {string} */
             kind: "repetitions" | "hold";
@@ -4306,6 +4308,7 @@ export interface operations {
                      *         "movement": "flexion",
                      *         "signal": "text",
                      *         "rest": "high",
+                     *         "first_phase": "concentric",
                      *         "sides": "both",
                      *         "suited_views": [
                      *           "front"
