@@ -21,6 +21,10 @@ from core.storage.errors import TamperedObject
 if sys.platform == "darwin":
     import fcntl
 
+_TORN = "#"
+"""obstore writes a file beside its place, as `name#1`, then renames it. It neither lists nor removes
+such a file: what a crash leaves of one would stay for ever."""
+
 
 class BlobStore:
     """Durable puts, gets and deletes by path. `Unavailable` when the store is full, down or broken."""
@@ -56,18 +60,22 @@ class BlobStore:
             raise TamperedObject(f"the stored chunk {path} is missing") from error
 
     async def list(self, prefix: str) -> list[str]:
-        """The paths of all blobs below the folder `prefix`."""
+        """The paths of all blobs below the folder `prefix`, and of what a crash left of a put."""
         with _answering():
             stream = obstore.list(self._store, f"{prefix}/")  # pyright: ignore[reportUnknownMemberType] - one overload returns Arrow tables, whose types are not installed
-            return [entry["path"] async for batch in stream for entry in batch]
+            whole = [entry["path"] async for batch in stream for entry in batch]
+        return whole if self._folder is None else whole + await asyncio.to_thread(_torn, self._folder, prefix)
 
     async def delete(self, paths: Sequence[str]) -> None:
         """Remove blobs; one that is gone already is no fault."""
+        whole = [path for path in paths if _TORN not in path]
+        if self._folder is not None:
+            await asyncio.to_thread(_remove, [self._folder / path for path in paths if _TORN in path])
         with _answering():
             try:
-                await obstore.delete_async(self._store, paths)
+                await obstore.delete_async(self._store, whole)
             except FileNotFoundError:  # and perhaps not all of the others were removed
-                for path in paths:
+                for path in whole:
                     with contextlib.suppress(FileNotFoundError):
                         await obstore.delete_async(self._store, path)
 
@@ -87,6 +95,18 @@ def _answering() -> Generator[None]:
         yield
     except BaseError as error:
         raise Unavailable("The object storage cannot do it at present.") from error
+
+
+def _torn(folder: Path, prefix: str) -> list[str]:
+    return [str(path.relative_to(folder)) for path in (folder / prefix).glob(f"*{_TORN}*")]
+
+
+def _remove(files: Sequence[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
+        # As obstore does when it removes the last file of a folder.
+        with contextlib.suppress(OSError):
+            file.parent.rmdir()
 
 
 def _sync(folder: Path, path: PurePosixPath) -> None:

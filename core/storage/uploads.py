@@ -276,6 +276,8 @@ async def _complete(access: Access, storage: ObjectStorage, upload: Upload, writ
     """Hand a whole upload over to its purpose, once, after all of it was read back from storage."""
     extent, first = await writer.read_back()
     content_type = video_type(first[:HEAD_BYTES])
+    # Nobody comes back to a complete upload: a crash between completion and sweep would leave rubbish.
+    await writer.sweep()
     take_over = _complete_handlers[upload.purpose]
 
     async def write(tx: Transaction) -> Upload:
@@ -286,9 +288,7 @@ async def _complete(access: Access, storage: ObjectStorage, upload: Upload, writ
         job_id = await take_over(tx, completed)
         return completed if job_id is None else await uploads.update(tx, upload.id, {"job_id": job_id})
 
-    completed = await access.transact(write)
-    await writer.sweep()
-    return completed
+    return await access.transact(write)
 
 
 async def _settle(access: Access, storage: ObjectStorage, upload: Upload) -> Upload:

@@ -54,6 +54,11 @@ def blob_path(organization_id: str, object_id: str, index: int, generation: int)
     return f"{organization_id}/{object_id}/{index}.{generation}"
 
 
+def generation_of(path: str) -> int:
+    """The fence under which the blob at `path`, or what is left of it, was stored."""
+    return int(path.rpartition(".")[2].partition("#")[0])
+
+
 async def open_chunk(blobs: BlobStore, seal: ObjectSeal, ledger: Ledger, index: int) -> bytes:
     """The content of one acknowledged chunk; `TamperedObject` if it is not what was written."""
     content = seal.open(index, ledger.generations[index], await blobs.get(ledger.path(index)))
@@ -155,10 +160,15 @@ class ObjectWriter:
         return self._seal.sign(extent)
 
     async def sweep(self) -> None:
-        """Remove blobs that the ledger does not name: what a crash left between storing and acknowledging."""
+        """Remove blobs that the ledger does not name: what a crash left between storing and acknowledging.
+
+        Those of a later holder are not ours to judge.
+        """
         named = {self._ledger.path(index) for index in range(len(self._ledger.generations))}
         present = await self._blobs.list(f"{self._ledger.organization_id}/{self._ledger.id}")
-        await self._blobs.delete([path for path in present if path not in named])
+        await self._blobs.delete(
+            [path for path in present if path not in named and generation_of(path) <= self.fence]
+        )
 
     async def _store(self) -> None:
         path = blob_path(self._ledger.organization_id, self._ledger.id, self._index, self.fence)

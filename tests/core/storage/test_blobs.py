@@ -69,3 +69,15 @@ async def test_the_file_and_every_folder_down_to_it_are_flushed(
 def test_a_bucket_is_named_by_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     assert isinstance(BlobStore.at("s3://clinic/recordings"), BlobStore)
+
+
+async def test_what_a_crash_left_of_a_put_is_found_and_removed(tmp_path: Path) -> None:
+    blobs = BlobStore.at(tmp_path.as_uri())
+    await blobs.put("org_1/obj_1/0.1", b"whole")
+    for name in ("obj_1/0.2#1", "obj_2/0.1#2"):  # as obstore names a file before it is in its place
+        (tmp_path / "org_1" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "org_1" / name).write_bytes(b"to")
+    assert sorted(await blobs.list("org_1/obj_1")) == ["org_1/obj_1/0.1", "org_1/obj_1/0.2#1"]
+    await blobs.delete(["org_1/obj_1/0.2#1", "org_1/obj_2/0.1#2"])
+    assert await blobs.list("org_1/obj_1") == ["org_1/obj_1/0.1"]
+    assert not (tmp_path / "org_1" / "obj_2").exists()
