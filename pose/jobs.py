@@ -80,7 +80,9 @@ async def queue_analysis(tx: Transaction, upload: Upload) -> str:
     return job_id
 
 
-@job("pose.analyze", payload=AnalyzeVideo, max_attempts=3, lease_s=60, timeout_s=900)
+# A recording that breaks the decoder is an outcome. What is tried again is mostly an attempt that lost its
+# worker, which says nothing about the recording: hence many attempts, and seconds until the next one.
+@job("pose.analyze", payload=AnalyzeVideo, max_attempts=8, lease_s=20, timeout_s=900)
 async def analyze(context: JobContext, payload: AnalyzeVideo) -> Commit:
     """Analyse one recording and keep what was found, with the evidence it gives the session."""
     session = await exercise_sessions.get(context.access, payload.exercise_session_id, view=_Recorded)

@@ -1,6 +1,6 @@
 """Which kinds of job exist, and how each is to be run.
 
-    @job("pose.analyze", payload=AnalyzeVideo, max_attempts=3, lease_s=60, timeout_s=900)
+    @job("pose.analyze", payload=AnalyzeVideo, max_attempts=8, lease_s=20, timeout_s=900)
     async def analyze(context: JobContext, payload: AnalyzeVideo) -> Commit | None:
         analysis = await ...                 # slow work, outside any transaction
         await context.progress("angles", 0.8)
