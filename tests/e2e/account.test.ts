@@ -50,7 +50,6 @@ describe("staying signed in", () => {
     const phone = await Phone.unbox();
     const { page } = phone;
     await phone.signIn(await invite());
-    await page.getByRole("link", { name: "Sit to stand" }).waitFor();
     let asked = 0;
     await page.route("**/v1/patients/*/today", (route) =>
       asked++ === 0 ? route.fulfill({ status: 401, body: "{}" }) : route.continue(),

@@ -3,7 +3,7 @@ import type { Request } from "playwright-core";
 import { describe, expect, inject, it } from "vitest";
 import { BadLine } from "./bad-line";
 import { invite } from "./clinic";
-import { Phone, withBrowser } from "./phone";
+import { DAMAGED, Phone, withBrowser } from "./phone";
 
 withBrowser();
 
@@ -18,7 +18,7 @@ describe("a video on its way", () => {
     await phone.signIn(await invite(), line.url);
     await phone.begin("Sit to stand");
     line.cutAfter(300_000);
-    await phone.chooseClip();
+    await phone.choose();
     await page.getByText("Waiting for the connection").waitFor();
     expect(line.isDown).toBe(true);
     await phone.expectGoodScreen();
@@ -46,8 +46,8 @@ describe("a video on its way", () => {
       if (route.request().method() === "PATCH" && ++parts > 1) await wait(60_000);
       await route.continue().catch(() => undefined);
     });
-    await phone.chooseClip();
-    await page.getByText("80%").waitFor();
+    await phone.choose(DAMAGED);
+    await page.getByText("81%").waitFor();
     await page.reload();
     await page.getByRole("button", { name: "Pause" }).click();
     await page.getByText("Paused").waitFor();
@@ -60,8 +60,7 @@ describe("a video on its way", () => {
     await page.unrouteAll({ behavior: "ignoreErrors" });
     const seen = watchUploads(phone);
     await page.getByRole("link", { name: "Go on" }).click();
-    await page.getByRole("heading", { name: "Your result" }).waitFor({ timeout: 90_000 });
-    await page.getByText("5 full repetitions").waitFor({ state: "attached" });
+    await page.getByText("The video is damaged.").waitFor({ timeout: 90_000 });
     expect(seen.map((each) => each.method())).toEqual(["HEAD", "PATCH"]);
     expect(await recordingsOn(phone)).toBe(0);
     await phone.putAway();
@@ -78,9 +77,25 @@ describe("a video on its way", () => {
       return ailing ? route.fulfill({ status: 503, headers: { "Retry-After": "1" } }) : route.continue();
     });
     const seen = watchUploads(phone);
-    await phone.chooseClip();
-    await page.getByRole("heading", { name: "Your result" }).waitFor({ timeout: 90_000 });
+    await phone.choose(DAMAGED);
+    await page.getByText("The video is damaged.").waitFor({ timeout: 90_000 });
     expect(seen.map((each) => each.method())).toEqual(["POST", "PATCH", "HEAD", "HEAD", "PATCH", "PATCH"]);
+    await phone.putAway();
+  });
+
+  it("is sent even if the rest of its page could not be loaded", async () => {
+    const phone = await Phone.unbox();
+    const { page } = phone;
+    await phone.signIn(await invite());
+    await phone.begin("Sit to stand");
+    let asked = 0;
+    await page.route(/\/v1\/exercise-sessions\/[^/]+$/, (route) =>
+      asked++ === 0 ? route.abort("internetdisconnected") : route.continue(),
+    );
+    await phone.choose(DAMAGED);
+    // Nobody touches "Try again": the page is loaded once more when the video has arrived.
+    await page.getByText("The video is damaged.").waitFor({ timeout: 90_000 });
+    expect(asked).toBeGreaterThan(1);
     await phone.putAway();
   });
 

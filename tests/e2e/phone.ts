@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import axe, { type Result } from "axe-core";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
@@ -5,6 +7,15 @@ import { afterAll, beforeAll, expect, inject } from "vitest";
 import type { Invitation } from "./clinic";
 
 export const CLIP = createRequire(import.meta.url).resolve("../data/clips/26_sit_to_stand_side.mp4");
+
+/** Begins like a video, and holds none: sent like any other, and quickly found to be damaged. */
+export const DAMAGED = {
+  name: "damaged.mp4",
+  mimeType: "video/mp4",
+  buffer: Buffer.concat([readFileSync(CLIP).subarray(0, 32), randomBytes(650_000)]),
+};
+
+type VideoFile = string | typeof DAMAGED;
 
 const FLAGS = [
   "--headless=new",
@@ -65,6 +76,7 @@ export class Phone {
     await this.page.getByLabel("One-time code").fill(code);
     await this.page.getByRole("button", { name: "Sign in" }).click();
     await this.page.getByText("Hello, Rosa Delgado").waitFor();
+    await this.page.getByRole("heading", { name: "This week" }).waitFor();
   }
 
   /** From today's list to the choice of a video, with the pain rated. */
@@ -75,8 +87,8 @@ export class Phone {
     await page.getByRole("radio", { name: "3", exact: true }).check({ force: true });
   }
 
-  async chooseClip(): Promise<void> {
-    await this.page.getByLabel("Choose a video").setInputFiles(CLIP);
+  async choose(video: VideoFile = CLIP): Promise<void> {
+    await this.page.getByLabel("Choose a video").setInputFiles(video);
     await this.page.getByRole("button", { name: "Use this video" }).click();
   }
 

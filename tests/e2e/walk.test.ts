@@ -41,7 +41,7 @@ describe("a patient's first day with the app", () => {
     await page.getByRole("radio", { name: "3", exact: true }).check({ force: true });
     await phone.expectGoodScreen();
 
-    await phone.chooseClip();
+    await phone.choose();
     await page.getByRole("heading", { name: "How was it?" }).waitFor();
     await phone.expectGoodScreen();
     const [pain, effort] = await page.getByRole("radio", { name: "2", exact: true }).all();
