@@ -28,6 +28,7 @@ run: machine-run install ## Install, start everything, print the addresses. PORT
 test: machine-test install-dev ## Run every test, on a real MongoDB, over real HTTP, in a real browser.
 	@$(BIN)/pytest
 	@for client in $(CLIENTS); do npm --prefix clients/$$client run --silent --if-present test || exit 1; done
+	@for client in $(CLIENTS); do npm --prefix clients/$$client run --silent --if-present e2e || exit 1; done
 
 .PHONY: check
 check: machine-run install-dev ## Format, lint, types, import rules; nothing is changed.

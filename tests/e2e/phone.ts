@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import axe, { type Result } from "axe-core";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
@@ -17,6 +17,12 @@ export const DAMAGED = {
 
 type VideoFile = string | typeof DAMAGED;
 
+const PLACES = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
 const FLAGS = [
   "--headless=new",
   "--no-sandbox",
@@ -36,7 +42,8 @@ let browser: Browser;
 /** One Chromium for the tests of a file. */
 export function withBrowser(): void {
   beforeAll(async () => {
-    const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+    const executablePath = process.env.CHROMIUM ?? PLACES.find((place) => existsSync(place));
+    if (!executablePath) throw new Error("No Chromium was found. Install it, or name it in CHROMIUM.");
     browser = await chromium.launch({ executablePath, args: FLAGS });
   });
   afterAll(() => browser.close());
