@@ -25,7 +25,7 @@ from core.storage.uploads import UNFINISHED_LIFETIME, uploads
 from engagement.documents import compliance_scores
 from pose.documents import movement_analyses
 from tests.faults.installation import Installation
-from tests.faults.phones import REPETITIONS, SETS, Recording
+from tests.faults.phones import REPETITIONS, SETS, Phone, Recording
 
 CHECK_S = 0.2
 _MOST = 1000
@@ -53,6 +53,26 @@ async def nothing_left(platform: Platform, access: Access) -> None:
         await asyncio.sleep(CHECK_S)
     buried = await list_jobs(access, state="dead")
     assert buried.items == []
+
+
+async def everything_is_in_order(
+    platform: Platform,
+    access: Access,
+    therapist: httpx.AsyncClient,
+    held: Sequence[Phone],
+    recordings: Sequence[Recording],
+) -> None:
+    """Nothing acknowledged is lost, nothing is done twice, nothing is stuck."""
+    assert [fault for phone in held for fault in phone.faults] == []
+    # A request that was sent again must not have begun a second session.
+    assert await exercise_sessions.count(access, {}) == len(recordings)
+    await every_recording_is_there(platform, access, recordings)
+    count = await every_analysis_ended_once(platform, access, recordings)
+    assert count > 0
+    await compliance_follows_the_evidence(therapist, access, recordings, count)
+    await nobody_holds_anything(platform, access)
+    verification = await audit_review.verify(platform.database, access.organization_id)
+    assert verification.ok, verification.reason
 
 
 async def every_recording_is_there(
@@ -144,14 +164,3 @@ async def only_named_blobs_remain(installation: Installation, organization_id: s
         present = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
         assert present == named
         return unfinished
-
-
-async def the_audit_log_is_whole(platform: Platform, organization_id: str) -> None:
-    verification = await audit_review.verify(platform.database, organization_id)
-    assert verification.ok, verification.reason
-    assert verification.entries > 0
-
-
-async def session_count(access: Access) -> int:
-    """How many sessions exist: a request that was sent again must not have begun a second one."""
-    return await exercise_sessions.count(access, {})

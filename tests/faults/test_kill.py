@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
-from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -17,45 +15,20 @@ from core.mongo import RawDocument, raw_collection
 from core.platform import Platform
 from identity.authority import Authority
 from tests.faults import bookkeeping as books
-from tests.faults.footage import make_clip, unlike_others
+from tests.faults.filming import Line, film_all
+from tests.faults.footage import make_clip
 from tests.faults.installation import Installation, installed
-from tests.faults.phones import Phone, Recording, phones
+from tests.faults.phones import phones
 from tests.identity.practice import Practice
 
 pytestmark = pytest.mark.faults
 
 EMAIL = "tess@larkspur.example"
 UPLOADS = 40
-AT_ONCE = 8
 PATIENTS = 4
 API_KILLS = 8
 WORKER_KILLS = 12
 LONGEST_S = 600
-
-
-@dataclass
-class Line:
-    """Recordings wait in line: each kill lets some more begin, so that every kill finds work under way."""
-
-    length: int
-    planned: dict[str, int]
-    """How often each part is to be killed."""
-    killed: Counter[str] = field(default_factory=Counter[str])
-    moved: asyncio.Condition = field(default_factory=asyncio.Condition)
-
-    def admitted(self) -> int:
-        """How many recordings may have begun by now."""
-        behind = min(self.killed[part] / kills for part, kills in self.planned.items())
-        return AT_ONCE + round((self.length - AT_ONCE) * behind)
-
-    async def turn_of(self, number: int) -> None:
-        async with self.moved:
-            await self.moved.wait_for(lambda: number < self.admitted())
-
-    async def advance(self, part: str) -> None:
-        async with self.moved:
-            self.killed[part] += 1
-            self.moved.notify_all()
 
 
 @pytest.fixture
@@ -85,22 +58,15 @@ async def test_workers_and_servers_killed_twenty_times_lose_nothing_and_do_nothi
         async with phones(installation.url, EMAIL, PATIENTS, seed) as (therapist, held):
             line = Line(UPLOADS, {"api": API_KILLS, "worker": WORKER_KILLS})
             async with asyncio.TaskGroup() as group:
-                filming = group.create_task(film_all(held, clip, line.turn_of, UPLOADS))
+                filming = group.create_task(film_all(held, clip, line))
                 group.create_task(kill_api(installation, line, random.Random(seed)))  # noqa: S311 - chooses moments
                 group.create_task(kill_worker(installation, platform, line, random.Random(seed + 1)))  # noqa: S311 - same
             recordings = filming.result()
             await books.all_analyzed(platform, practice.access, recordings)
 
             assert line.killed == line.planned
-            assert [fault for phone in held for fault in phone.faults] == []
             assert sum(phone.cuts for phone in held) > 0, "no kill hit a phone"
-            assert await books.session_count(practice.access) == UPLOADS
-            await books.every_recording_is_there(platform, practice.access, recordings)
-            count = await books.every_analysis_ended_once(platform, practice.access, recordings)
-            assert count > 0
-            await books.compliance_follows_the_evidence(therapist, practice.access, recordings, count)
-        await books.nobody_holds_anything(platform, practice.access)
-        await books.the_audit_log_is_whole(platform, practice.access.organization_id)
+            await books.everything_is_in_order(platform, practice.access, therapist, held, recordings)
         attempts = await attempts_made(platform, practice.access.organization_id)
         assert max(attempts) > 1, "no kill hit an analysis"
         assert installation.decoders_without_parent() == []
@@ -109,23 +75,6 @@ async def test_workers_and_servers_killed_twenty_times_lose_nothing_and_do_nothi
         f"{sum(phone.cuts for phone in held)} requests cut, {sum(attempts)} attempts at {len(attempts)} "
         f"analyses, at most {max(attempts)} at one; {tidied} unfinished objects tidied up"
     )
-
-
-async def film_all(
-    held: list[Phone], clip: bytes, turn_of: Callable[[int], Awaitable[None]], how_many: int
-) -> list[Recording]:
-    """Every phone films and uploads, several at once, until so many recordings are handed over."""
-    numbers = iter(range(how_many))
-
-    async def keep_filming(phone: Phone) -> list[Recording]:
-        mine: list[Recording] = []
-        for number in numbers:
-            await turn_of(number)
-            mine.append(await phone.film(unlike_others(clip, number)))
-        return mine
-
-    done = await asyncio.gather(*(keep_filming(held[index % len(held)]) for index in range(AT_ONCE)))
-    return [recording for some in done for recording in some]
 
 
 async def kill_api(installation: Installation, line: Line, rng: random.Random) -> None:
