@@ -28,9 +28,9 @@ export function exercise(id: string): Promise<Exercise> {
   return asked;
 }
 
-/** The week of `date`, which is the patient's, from Monday through that day. */
-export async function weekThrough(patientId: string, date: string): Promise<PatientCompliance> {
-  const params = { path: { patient_id: patientId }, query: { from: date, to: date } };
+/** The week of `date`, the patient's today. As long as nothing is done today, today does not count against it. */
+export async function weekOf(patientId: string, date: string): Promise<PatientCompliance> {
+  const params = { path: { patient_id: patientId }, query: { from: date } };
   return unwrap(api.GET("/v1/patients/{patient_id}/compliance", { params }));
 }
 

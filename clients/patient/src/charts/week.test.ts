@@ -30,14 +30,14 @@ describe("the week at a glance", () => {
     ]);
   });
 
-  it("tells done, begun, missed, free and coming days apart", () => {
+  it("tells done, begun, missed, free and coming days apart, and does not call today missed", () => {
     const found = states([
       day("2026-11-23", [true, 1], [true, 1]),
       day("2026-11-24", [true, 1], [true, 0]),
       day("2026-11-25", [true, 0]),
       day("2026-11-26", [true, 0]),
     ]);
-    expect(found).toEqual(["done", "partly", "missed", "ahead", "ahead", "ahead", "ahead"]);
+    expect(found).toEqual(["done", "partly", "missed", "today", "ahead", "ahead", "ahead"]);
     expect(states([day("2026-11-23")])[0]).toBe("rest");
   });
 

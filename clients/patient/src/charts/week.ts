@@ -1,6 +1,6 @@
 import type { DayCompliance, PatientCompliance } from "../api/types";
 
-export type DayState = "done" | "partly" | "missed" | "rest" | "ahead";
+export type DayState = "done" | "partly" | "missed" | "rest" | "today" | "ahead";
 
 const DAY_MS = 86_400_000;
 
@@ -27,6 +27,7 @@ function stateOf(doses: Dose[], date: string, today: string): DayState {
     const wanted = due.length > 0 ? due : doses.filter((dose) => dose.completed > 0);
     return wanted.every((dose) => dose.completed >= 1) ? "done" : "partly";
   }
-  if (date > today || (date === today && due.length > 0)) return "ahead";
+  if (date === today) return "today";
+  if (date > today) return "ahead";
   return due.length > 0 ? "missed" : "rest";
 }

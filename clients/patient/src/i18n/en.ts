@@ -53,6 +53,7 @@ export const en = {
       partly: "partly done",
       missed: "not done",
       rest: "nothing planned",
+      today: "nothing done yet",
       ahead: "still to come",
     },
   },

@@ -57,6 +57,7 @@ export const es: Catalogue = {
       partly: "hecho en parte",
       missed: "sin hacer",
       rest: "nada previsto",
+      today: "nada hecho todavía",
       ahead: "por venir",
     },
   },

@@ -1,4 +1,4 @@
-import { analysisOf, today, weekThrough } from "../api/requests";
+import { analysisOf, today, weekOf } from "../api/requests";
 import type { Exercise, SessionAnalysis, SessionVideo, SessionView } from "../api/types";
 import { Loading } from "../components/Loading";
 import { Notice } from "../components/Notice";
@@ -27,7 +27,7 @@ export function Result({ session, video, info, patientId }: ResultProps) {
   const [loaded, reload] = useLoad(async () => {
     const [found, day] = await Promise.all([analysisOf(session.id), today(patientId)]);
     const planned = day.prescriptions.find((each) => each.prescription_id === session.prescription_id);
-    return { found, planned, date: day.date, week: await weekThrough(patientId, day.date) };
+    return { found, planned, date: day.date, week: await weekOf(patientId, day.date) };
   }, `${video.upload_id} ${video.state}`);
 
   if (loaded.state === "loading") return <Loading />;

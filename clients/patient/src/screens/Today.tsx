@@ -1,5 +1,5 @@
 import { signOut } from "../account/account";
-import { exercise, today, weekThrough } from "../api/requests";
+import { exercise, today, weekOf } from "../api/requests";
 import type { Today as Day, Exercise, Me, PlannedExercise } from "../api/types";
 import { ExerciseCard } from "../components/ExerciseCard";
 import { LanguageSwitch } from "../components/LanguageSwitch";
@@ -17,7 +17,7 @@ export function Today({ me }: { me: Me }) {
   const { t, format, language } = useText();
   const [loaded, reload] = useLoad(async () => {
     const day = await today(me.id);
-    const [infos, week] = await Promise.all([exercisesOf(day), weekThrough(me.id, day.date)]);
+    const [infos, week] = await Promise.all([exercisesOf(day), weekOf(me.id, day.date)]);
     return { day, infos, week };
   }, me.id);
   const title = loaded.state === "ready" ? format.day(loaded.value.day.date) : t.today.title;
