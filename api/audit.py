@@ -1,6 +1,6 @@
 """The audit log: who did what to which documents, and whether the log itself is as it was written."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from litestar import Controller, get
@@ -43,15 +43,14 @@ class AuditController(Controller):
         cursor: Cursor = None,
     ) -> Page[AuditEntry]:
         """Read the audit log, the newest entries first. Reading it is recorded too."""
-        _require_offsets(since, until)
         return await audit_review.page(
             access,
             limit=limit,
             cursor=cursor,
             patient_id=patient_id,
             actor_id=actor_id,
-            since=since,
-            until=until,
+            since=_instant("/from", since),
+            until=_instant("/to", until),
         )
 
     @get("/verification", opt=needs(Permission.AUDIT_READ))
@@ -60,12 +59,14 @@ class AuditController(Controller):
         return await audit_review.verify(access.database, access.organization_id)
 
 
-def _require_offsets(since: datetime | None, until: datetime | None) -> None:
-    named = {"/from": since, "/to": until}
-    faults = [
-        FieldFault(pointer, "expected an instant with its offset from UTC, such as 2026-03-02T14:30:00Z")
-        for pointer, instant in named.items()
-        if instant is not None and instant.tzinfo is None
-    ]
-    if faults:
-        raise Invalid("An instant is ambiguous.", faults)
+def _instant(pointer: str, given: datetime | None) -> datetime | None:
+    """The instant in UTC; `Invalid` if it is ambiguous, or beyond the years that have a number."""
+    if given is None:
+        return None
+    try:
+        if given.tzinfo is not None:
+            return given.astimezone(UTC)
+    except OverflowError:
+        pass
+    fault = "expected an instant with its offset from UTC, such as 2026-03-02T14:30:00Z"
+    raise Invalid("This is not an instant.", [FieldFault(pointer, fault)])

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -34,11 +35,19 @@ def decode_cursor(cursor: str, sort: str, direction: int) -> dict[str, Any]:
             (last_id,) = position
             return {"_id": {operator: _text(last_id)}}
         value, last_id = position
-        return {"$or": [{sort: {operator: value}}, {sort: value, "_id": {operator: _text(last_id)}}]}
+        last = _sortable(value)
+        return {"$or": [{sort: {operator: last}}, {sort: last, "_id": {operator: _text(last_id)}}]}
     except (binascii.Error, TypeError, ValueError, msgspec.DecodeError) as error:
         raise Invalid(
             "The cursor is not valid.", [FieldFault("/cursor", "not a cursor of this list")]
         ) from error
+
+
+def _sortable(value: object) -> str | datetime:
+    """What lists are sorted by. Anything else was made up, and a mapping could even be a query."""
+    if not isinstance(value, str | datetime):
+        raise TypeError("a cursor holds an instant or a text") from None
+    return value
 
 
 def _text(value: object) -> str:
