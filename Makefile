@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 PYTHON ?= $(shell setup/machine.sh python)
 ROOMS := core identity care pose engagement api
 
@@ -44,6 +44,7 @@ bench: machine-run install-dev ## Print how fast things are, each beside a floor
 
 .PHONY: docs
 docs: install ## Write the documents that code knows best: docs/settings.md and build/openapi.json.
+	@$(BIN)/python -m core.settings > docs/settings.md && echo "docs/settings.md"
 	@$(BIN)/python -m core.settings > docs/settings.md && echo "docs/settings.md"
 	@mkdir -p build
 	@$(BIN)/homestretch openapi > build/openapi.json && echo "build/openapi.json"
