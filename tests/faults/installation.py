@@ -32,6 +32,8 @@ class Installation:
     folder: Path
     mongodb_uri: str
     database: str
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+    """What its processes are told besides where everything is."""
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     """Held open while the API is down, as the supervisor does: clients wait instead of being refused."""
     children: dict[Part, subprocess.Popen[bytes]] = field(
@@ -65,6 +67,7 @@ class Installation:
             "HOMESTRETCH_MONGODB_URI": self.mongodb_uri,
             "HOMESTRETCH_MONGODB_DATABASE": self.database,
             "HOMESTRETCH_PUBLIC_URL": "http://localhost",
+            **self.environment,
         }
         listener = self.listener.fileno()
         options = ["--listener", str(listener)] if part == "api" else []
