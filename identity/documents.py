@@ -110,7 +110,8 @@ class Passkey(BaseModel):
     public_key: str
     """COSE key, base64url."""
     sign_count: int
-    name: str
+    name: Annotated[str, Encrypted()]
+    """What its owner calls it; most put their own name into it."""
     created_at: datetime
     last_used_at: datetime | None = None
 
@@ -154,7 +155,8 @@ class SignInSession(TenantDocument):
     account_id: str
     subject_kind: SubjectKind
     subject_id: str
-    device_name: str | None = None
+    device_name: Annotated[str | None, Encrypted()] = None
+    """What its owner calls the device; most put their own name into it."""
     device_key: dict[str, str] | None = None
     """Public JWK; with it every refresh must be signed by the device."""
     enrolment_only: bool = False
