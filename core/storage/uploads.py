@@ -19,6 +19,7 @@ import msgspec
 from core.access import Access, Transaction
 from core.errors import Conflict, FieldFault, Invalid, Locked, Stale
 from core.repository import Repository
+from core.sniffing import HEAD_BYTES, WHY_NOT, VideoKind, kind_of
 from core.storage.documents import Upload
 from core.storage.errors import (
     ChecksumMismatch,
@@ -30,7 +31,6 @@ from core.storage.errors import (
 )
 from core.storage.metadata import parse_metadata
 from core.storage.objects import ObjectStorage, objects
-from core.storage.sniffing import HEAD_BYTES, video_type
 from core.storage.writing import Ledger, ObjectWriter, acknowledged_size
 
 UNFINISHED_LIFETIME = timedelta(days=7)
@@ -38,6 +38,12 @@ UNFINISHED_LIFETIME = timedelta(days=7)
 IDLE_LIMIT_S = 20.0
 """How long a request may be silent: a phone that lost its network says no word, and holds the upload."""
 _TIDY_BATCH = 1000
+_MEDIA_TYPES: Mapping[VideoKind, str] = {
+    "mp4": "video/mp4",
+    "quicktime": "video/quicktime",
+    "webm": "video/webm",
+    "matroska": "video/x-matroska",
+}
 
 uploads = Repository(Upload)
 
@@ -269,13 +275,23 @@ async def _unless_silent(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
 def _admit(head: bytes) -> None:
     """Keep out what is no video, as soon as enough of it has come to tell."""
     if len(head) >= HEAD_BYTES:
-        video_type(head[:HEAD_BYTES])
+        _media_type(head)
+
+
+def _media_type(head: bytes) -> str:
+    """The media type of a video, whatever it was called; `UnsupportedContent` for anything else."""
+    kind = kind_of(head[:HEAD_BYTES])
+    match kind:
+        case "mp4" | "quicktime" | "webm" | "matroska":
+            return _MEDIA_TYPES[kind]
+        case other:
+            raise UnsupportedContent(WHY_NOT[other])
 
 
 async def _complete(access: Access, storage: ObjectStorage, upload: Upload, writer: ObjectWriter) -> Upload:
     """Hand a whole upload over to its purpose, once, after all of it was read back from storage."""
     extent, first = await writer.read_back()
-    content_type = video_type(first[:HEAD_BYTES])
+    content_type = _media_type(first)
     # Nobody comes back to a complete upload: a crash between completion and sweep would leave rubbish.
     await writer.sweep()
     take_over = _complete_handlers[upload.purpose]

@@ -299,9 +299,9 @@ async def test_a_few_bytes_at_a_time_are_judged_once_they_tell(
     content = NOT_A_VIDEO["archive"]
     upload = await announce(patient, storage, len(content))
     await uploads.append(patient, storage, upload.id, offset=0, body=sending(content[:2]))
-    await uploads.append(patient, storage, upload.id, offset=2, body=sending(content[2:60]))
+    await uploads.append(patient, storage, upload.id, offset=2, body=sending(content[2:190]))
     with pytest.raises(UnsupportedContent):
-        await uploads.append(patient, storage, upload.id, offset=60, body=sending(content[60:70]))
+        await uploads.append(patient, storage, upload.id, offset=190, body=sending(content[190:200]))
 
 
 async def test_a_tiny_file_that_is_no_video_is_refused_at_its_end(
