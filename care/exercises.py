@@ -103,9 +103,9 @@ class Phases(Struct, frozen=True, forbid_unknown_fields=True):
 
     `rest_deg` and `peak_deg` are the usual angles at rest and at the turning point of the effort. A movement
     smaller than `minimum_rom_deg` is no repetition; one smaller than `partial_below_fraction` of the
-    patient's usual range in the same recording is a partial one. Repetitions, and the holds of a hold
-    exercise, last from `minimum_repetition_s` to `maximum_repetition_s`. A position is held while the angle
-    stays within `hold_band_deg` of its peak.
+    patient's usual range in the same recording is a partial one. Repetitions last from `minimum_repetition_s`
+    to `maximum_repetition_s`; the holds of a hold exercise last at least `minimum_repetition_s`. A position
+    is held while the angle stays within `hold_band_deg` of its peak, or of its median in a hold exercise.
     """
 
     rest_deg: Angle

@@ -11,7 +11,7 @@ from msgspec import Struct
 from care.exercises import View
 from pose.recording import Caveat, VideoFacts
 
-ALGORITHM = "pose/1.0.0"
+ALGORITHM = "pose/1.1.0"
 """Changes whenever the same recording could give another number."""
 
 RepetitionSide = Literal["left", "right", "both"]

@@ -311,6 +311,13 @@ class _Study:
             warnings.append(
                 Caveat("exercise_unknown", "The exercise was not recognised; its movements are counted.")
             )
+        if any(movement.cut_off for limb in self._limbs for movement in limb.movements):
+            during = (
+                "a hold; the time that was seen counts"
+                if self._motion.isometric
+                else "a movement; it is listed as partial"
+            )
+            warnings.append(Caveat("cut_off", f"The recording begins or ends during {during}."))
         trusted = max((limb.trusted for limb in self._limbs), default=0.0)
         if trusted < FAINT or tracking.detection_rate < FAINT:
             warnings.append(
@@ -342,11 +349,13 @@ def _motion(exercise: Exercise, track: LandmarkTrack, view: CameraView) -> Motio
             partial_below_fraction=phases.partial_below_fraction * (1.0 if faithful else UNEVEN_RANGE),
             minimum_s=phases.minimum_repetition_s,
             maximum_s=phases.maximum_repetition_s,
+            rest_deg=phases.rest_deg,
             hold_band_deg=phases.hold_band_deg,
             swing_of_range=SWING_OF_RANGE if track.measurable else UNSURE_SWING_OF_RANGE,
         ),
         square_on=square_on,
         both_together=motion.sides == "both",
+        isometric=motion.kind == "hold",
     )
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from pose.angles import SIDES, Side, measure, visibility
+from pose.holds import find_holds
 from pose.landmarks import LandmarkTrack
 from pose.repetitions import Criteria, Movement, find_movements
 from pose.smoothing import Curve, smooth
@@ -50,12 +51,16 @@ class Limb:
 
 @dataclass(frozen=True, kw_only=True)
 class Motion:
-    """What to follow: a signal, how its movements are told, and whether the view is square to it."""
+    """What to follow: a signal, how its movements are told, and whether the view is square to it.
+
+    `isometric`: a position is held, rather than a movement repeated.
+    """
 
     signal: str
     criteria: Criteria
     square_on: bool
     both_together: bool
+    isometric: bool = False
 
 
 def follow(track: LandmarkTrack, motion: Motion, view: CameraView, side: str | None) -> list[Limb]:
@@ -70,9 +75,16 @@ def follow(track: LandmarkTrack, motion: Motion, view: CameraView, side: str | N
     if side == "left" or side == "right":  # noqa: PLR1714 - narrows the type
         return _limbs(track, motion, [(side, (side,))])
     near = nearer_side(track, motion.signal, view)
-    together: tuple[Side, ...] = SIDES if near is None else (near,)
     if motion.both_together:
-        return _limbs(track, motion, [("both", together)])
+        return _limbs(track, motion, [("both", SIDES if near is None else (near,))])
+    if motion.isometric:
+        # A limb that is kept still all the time would look like the resting one.
+        return _limbs(track, motion, [(one, (one,)) for one in SIDES])
+    return _as_they_move(track, motion, near)
+
+
+def _as_they_move(track: LandmarkTrack, motion: Motion, near: Side | None) -> list[Limb]:
+    """Both limbs as one, in turns, or the one that moves; `near` is the side nearer the camera."""
     curves = {one: _angle(track, motion.signal, (one,), square_on=motion.square_on) for one in SIDES}
     left, right = curves["left"][0], curves["right"][0]
     if left is None or right is None:
@@ -83,7 +95,7 @@ def follow(track: LandmarkTrack, motion: Motion, view: CameraView, side: str | N
         return _limbs(track, motion, [(mover, (mover,))])
     if np.corrcoef(left.deg, right.deg)[0, 1] > TOGETHER:
         # From the side the far limb is mostly a guess of the network: only the near one is vouched for.
-        return _limbs(track, motion, [("both" if near is None else near, together)])
+        return _limbs(track, motion, [("both", SIDES) if near is None else (near, (near,))])
     return _taking_turns(_limbs(track, motion, [(one, (one,)) for one in SIDES]))
 
 
@@ -114,7 +126,8 @@ def _limbs(
         curve, trusted = _angle(track, motion.signal, sides, square_on=motion.square_on)
         if curve is None:
             continue
-        limbs.append(Limb(label, sides, curve, find_movements(curve, motion.criteria), trusted))
+        find = find_holds if motion.isometric else find_movements
+        limbs.append(Limb(label, sides, curve, find(curve, motion.criteria), trusted))
     return limbs
 
 

@@ -88,12 +88,44 @@ def test_the_named_side_is_the_one_that_is_measured() -> None:
     assert both_sides["right"].median_deg == pytest.approx(45, abs=3)
 
 
-def test_standing_on_one_leg_is_a_hold_with_its_length() -> None:
-    t, knee = rise_and_fall([90.0], rest=3.0, hold=8.0)
+def one_legged(*, seen: tuple[float, float] = (0.0, 99.0), yaw: float = 0.0, holds: int = 1) -> LandmarkTrack:
+    """On the left leg for 8 s, from 2.2 s on, and for 1.2 s more on either side while the foot moves."""
+    t, knee = rise_and_fall([90.0] * holds, rest=3.0, hold=8.0, pause=2.0)
+    track = stick_figure(t, yaw=yaw, knees=(3.0, knee), hips=(2.0, knee * 0.5), noise_deg=0.3)
+    assert track.world is not None
+    kept = (t >= seen[0]) & (t <= seen[1])
+    return replace(track, t=t[kept] - t[kept][0], image=track.image[kept], world=track.world[kept])
+
+
+@pytest.mark.parametrize("side", ["left", None])
+@pytest.mark.parametrize("yaw", [0.0, 90.0, -40.0])
+def test_standing_on_one_leg_is_a_hold_with_its_length(side: SideWish | None, yaw: float) -> None:
+    result = analyzed(one_legged(yaw=yaw, holds=2), "single_leg_stance", side)
+    assert [(one.side, one.counted) for one in result.repetitions] == [("left", True)] * 2
+    assert [one.hold_s for one in result.repetitions] == pytest.approx([9, 9], abs=1)
+    assert "cut_off" not in codes(result)
+
+
+@pytest.mark.parametrize("side", ["left", None])
+@pytest.mark.parametrize(
+    ("seen", "held_s"),
+    [((0.0, 8.0), 6.3), ((5.0, 99.0), 5.7), ((3.0, 9.0), 6.0)],
+    ids=["until the end", "from the beginning", "all the time"],
+)
+def test_a_hold_that_the_recording_cuts_off_counts_with_the_time_that_was_seen(
+    seen: tuple[float, float], held_s: float, side: SideWish | None
+) -> None:
+    result = analyzed(one_legged(seen=seen), "single_leg_stance", side)
+    assert (result.count, result.partial_count) == (1, 0)
+    assert result.repetitions[0].side == "left"
+    assert result.repetitions[0].hold_s == pytest.approx(held_s, abs=0.6)
+    assert "cut_off" in codes(result)
+
+
+def test_a_foot_that_only_taps_is_no_hold() -> None:
+    t, knee = rise_and_fall([90.0] * 3, rest=3.0, there=0.4, hold=0.2, back=0.4)
     track = stick_figure(t, yaw=0, knees=(3.0, knee), hips=(2.0, knee * 0.5))
-    result = analyzed(track, "single_leg_stance", "left")
-    assert result.count == 1
-    assert result.repetitions[0].hold_s == pytest.approx(8, abs=1)
+    assert analyzed(track, "single_leg_stance").repetitions == []
 
 
 def test_lowering_is_the_eccentric_phase_of_a_squat_and_raising_the_concentric_one_of_a_curl() -> None:

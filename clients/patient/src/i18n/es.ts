@@ -264,6 +264,7 @@ export const es: Catalogue = {
     view_unsuited:
       "Desde este ángulo de cámara la amplitud es solo una orientación. Mire dónde poner el teléfono.",
     low_visibility: "Parte de su cuerpo estuvo tapada o fuera de la imagen mucho tiempo.",
+    cut_off: "El video empieza o termina a mitad de una repetición o postura. Solo cuenta lo que se vio.",
     truncated: "El final del video estaba dañado. Se revisó lo que se pudo leer.",
     rom_unavailable: "En este video no se pudo medir su amplitud de movimiento.",
     another_person: "Otra persona estuvo un rato en la imagen. Filme solo con usted.",
