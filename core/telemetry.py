@@ -9,6 +9,7 @@ import contextlib
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TextIO, cast
@@ -19,8 +20,9 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
+from core.errors import HomestretchError
 from core.settings import Settings
 
 REDACTED = "[redacted]"
@@ -47,6 +49,10 @@ _TELLING_VALUE = re.compile(
     re.VERBOSE,
 )
 
+_TELLING_NOBODY = (HomestretchError, AttributeError, ImportError, NameError)
+_TRACEBACK = "Traceback (most recent call last):\n"
+_CAUSED = "\n\nwhich led to\n\n"
+
 # These say at DEBUG what they send and receive, or too much at INFO.
 _QUIET_LIBRARIES = ("pymongo", "asyncio", "urllib3", "opentelemetry", "multipart", "PIL", "matplotlib")
 
@@ -62,7 +68,7 @@ def configure_logging(settings: Settings, *, stream: TextIO | None = None) -> No
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_without_texts),
         redact,
     ]
     structlog.configure(
@@ -117,6 +123,22 @@ def tracing(settings: Settings, service: str) -> Generator[bool]:
     with contextlib.ExitStack() as stack:
         stack.callback(provider.shutdown)
         yield True
+
+
+def _without_texts(exc_info: ExcInfo) -> str:
+    """Where an exception and its causes were raised, without their texts.
+
+    The text of an unexpected exception may quote what it choked on, a patient's name for instance. Only the
+    texts of our own errors, and of mistakes in the code, are known not to.
+    """
+    parts: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+        last = f"{kind}: {error}" if isinstance(error, _TELLING_NOBODY) else kind
+        parts.append("".join([_TRACEBACK, *traceback.format_tb(error.__traceback__), last]))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return _CAUSED.join(reversed(parts))
 
 
 def _redacted(name: str, value: object) -> object:

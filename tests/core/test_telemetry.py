@@ -167,3 +167,31 @@ def test_traces_go_to_the_collector_that_is_configured_and_nowhere_otherwise() -
     assert path == "/v1/traces"
     assert b"a span of the test" in body
     assert b"homestretch-test" in body
+
+
+def test_a_traceback_says_where_and_not_what(lines: io.StringIO) -> None:
+    def look_up(name: str) -> None:
+        try:
+            {}[name]
+        except KeyError as missing:
+            raise ValueError(f"nobody is called {name}") from missing
+
+    name = "Zephyrine"
+    try:
+        look_up(name)
+    except ValueError:
+        structlog.get_logger("room").exception("failed")
+    (line,) = logged(lines)
+    told = line["exception"]
+    assert told.index("KeyError") < told.index("which led to") < told.index("ValueError")
+    assert "in look_up" in told
+    assert name not in told
+
+
+def test_a_mistake_in_the_code_is_named(lines: io.StringIO) -> None:
+    try:
+        json.made_up()  # type: ignore[attr-defined]
+    except AttributeError:
+        structlog.get_logger("room").exception("failed")
+    (line,) = logged(lines)
+    assert "has no attribute 'made_up'" in line["exception"]
