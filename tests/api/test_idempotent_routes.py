@@ -1,5 +1,6 @@
 """Every POST of a signed-in person, with a key: done once, answered twice."""
 
+import base64
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -65,6 +66,25 @@ async def test_every_route_that_takes_a_key_keeps_it(door: Door) -> None:
     await _of_ones_own_sign_in(twice, await door.staff("therapist"))
     posts = {path for path, item in describe(create_app(Settings()))["paths"].items() if "post" in item}
     assert twice.seen | UNDER_A_LEASE | SHOWN_ELSEWHERE | SIGNS_OUT == posts
+
+
+async def test_an_upload_announced_twice_under_one_key_is_one_upload(door: Door) -> None:
+    visit = await open_visit(door)
+    filmed = visit.self_report(evidence="video", self_report=None)
+    session = (await visit.therapist.post("/v1/exercise-sessions", json=filmed)).json()
+    metadata = f"exercise_session_id {base64.b64encode(session['id'].encode()).decode()}"
+    headers = {
+        "Tus-Resumable": "1.0.0",
+        "Upload-Length": "1000",
+        "Upload-Metadata": metadata,
+        "Idempotency-Key": "upload-1",
+    }
+    first = await visit.therapist.post("/v1/uploads", headers=headers)
+    again = await visit.therapist.post("/v1/uploads", headers=headers)
+    assert first.status_code == again.status_code == 201
+    assert first.headers["location"] == again.headers["location"]
+    other = await visit.therapist.post("/v1/uploads", headers={**headers, "Upload-Length": "2000"})
+    assert other.status_code == 422
 
 
 async def _of_the_organization(twice: Twice, door: Door) -> None:
