@@ -45,7 +45,7 @@ class AuditActor(msgspec.Struct, frozen=True):
     session: str | None
     emergency_reason: str | None
     """What a member of staff typed to be given emergency access; None once the organization's key is
-    destroyed.
+    destroyed, and for a reader who works at some locations only.
     """
 
 
@@ -133,7 +133,10 @@ async def page(
             "read", ENTRIES, ids, patient_id, note="a page of the audit log, from the oldest to the newest"
         )
         await access.database.audit.record_read(access.actor, change)
-    items = [await _entry(access.database, row) for row in rows]
+    # An entry does not say where its patient is treated; those who may know why are shown it with the rest of
+    # the emergency access (identity.emergency).
+    everywhere = access.actor.location_ids is None
+    items = [await _entry(access.database, row, with_reason=everywhere) for row in rows]
     return Page(items=items, next_cursor=cursor_after(rows[-1], "_id") if more else None)
 
 
@@ -142,7 +145,7 @@ async def export(database: Database, organization_id: str) -> AsyncGenerator[Map
     hexadecimal.
     """
     async for row in raw_collection(database, ENTRIES).find(chain_of(organization_id)).sort("_id", ASCENDING):
-        entry: dict[str, Any] = msgspec.to_builtins(await _entry(database, row))
+        entry: dict[str, Any] = msgspec.to_builtins(await _entry(database, row, with_reason=True))
         yield entry | {"previous": row["previous"].hex(), "mac": row["mac"].hex()}
 
 
@@ -186,10 +189,10 @@ async def _raw_entries(database: Database, organization_id: str) -> AsyncGenerat
         yield bytes(document.raw)
 
 
-async def _entry(database: Database, row: RawDocument) -> AuditEntry:
+async def _entry(database: Database, row: RawDocument, *, with_reason: bool) -> AuditEntry:
     sealed: bytes | None = row["actor"]["emergency_reason"]
     reason = None
-    if sealed is not None:
+    if sealed is not None and with_reason:
         try:
             context = emergency_context(row["_id"])
             reason = (await database.keys.unseal(row["organization_id"], sealed, context)).decode()
