@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    from pose.landmarker import Picture
     from pose.landmarks import Floats, LandmarkTrack
+    from pose.pictures import Picture
 
 CODECS = frozenset(
     {"h264", "hevc", "vp8", "vp9", "av1", "libvpx", "libvpx-vp9", "libdav1d", "mpeg4", "h263", "mjpeg"}
@@ -244,16 +244,12 @@ class _Frames:
         return t
 
     def _upright(self, frame: "VideoFrame") -> "Picture":
-        import numpy as np  # noqa: PLC0415 - no library is loaded before the process is confined
+        from pose.pictures import quarter_turns, upright  # noqa: PLC0415 - no library before confinement
 
-        scale = min(1.0, WORKING_LONG_SIDE / max(frame.width, frame.height))
-        width, height = (max(2, round(side * scale / 2) * 2) for side in (frame.width, frame.height))
-        small = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA").to_ndarray()
-        quarter_turns = (frame.rotation // 90) % 4
         self._rotation = frame.rotation
         size = (frame.width, frame.height)
-        self._upright_size = size[::-1] if quarter_turns % 2 else size
-        return np.ascontiguousarray(np.rot90(small, quarter_turns)).astype(np.uint8, copy=False)
+        self._upright_size = size[::-1] if quarter_turns(frame) % 2 else size
+        return upright(frame, WORKING_LONG_SIDE)
 
     def facts(self) -> VideoFacts:
         frame_s = self.last_t / (self._count - 1) if self._count > 1 else 0.0

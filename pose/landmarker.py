@@ -6,15 +6,12 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pose.landmarks import LANDMARKS, Floats
+from pose.pictures import Picture
 
 Untyped: TypeAlias = Any
 """mediapipe and its objects: it ships no types."""
-
-Picture = NDArray[np.uint8]
-"""(height, width, 3) RGB."""
 
 
 class Landmarker:

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from care.exercises import Exercise
 from pose.analysis import Analysis, Repetition
-from pose.engine import PlottedCurve, VideoAnalysis
 from pose.landmarks import ANKLE, ELBOW, HEEL, HIP, KNEE, SHOULDER, TOE, WRIST, Floats, LandmarkTrack
+from pose.pictures import Picture, upright
 from pose.sniffing import HEAD_BYTES, sniff
+from pose.study import PlottedCurve, VideoAnalysis
 
 Untyped: TypeAlias = Any
 """PyAV's encoder, whose types are only half known."""
 
-Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 LONG_SIDE = 960
@@ -116,16 +116,9 @@ def _upright_pictures(recording: Path) -> Iterator[tuple[float, Picture]]:
                     t = frame.time - first
                     if t > last:
                         last = t
-                        yield t, _upright(frame)
+                        yield t, upright(frame, LONG_SIDE)
             except FFmpegError:
                 return
-
-
-def _upright(frame: VideoFrame) -> Picture:
-    scale = min(1.0, LONG_SIDE / max(frame.width, frame.height))
-    width, height = (max(2, round(side * scale / 2) * 2) for side in (frame.width, frame.height))
-    pixels = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-    return np.ascontiguousarray(np.rot90(pixels, (frame.rotation // 90) % 4)).astype(np.uint8, copy=False)
 
 
 class _Painter:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from matplotlib.figure import Figure
 
 from pose.analysis import Analysis, Repetition
-from pose.engine import PlottedCurve
+from pose.study import PlottedCurve
 
 Axes: TypeAlias = Any
 """matplotlib's axes, whose methods are only half typed."""

@@ -35,18 +35,6 @@ DESCRIBED = (
 )
 """Signals whose travel describes a motion."""
 
-USUAL_EXCURSION: dict[str, float] = {
-    "knee_flexion": 90.0,
-    "hip_flexion": 60.0,
-    "elbow_flexion": 110.0,
-    "shoulder_elevation": 130.0,
-    "hip_abduction": 30.0,
-    "heel_rise": 30.0,
-}
-"""Degrees of a full movement of the signals an unknown motion may be counted on, to make them comparable."""
-
-UNKNOWN_MINIMUM_DEG = 12.0
-
 
 class Trait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a feature is usually like, and how far it may stray; beyond `centre` in the `open` direction is
@@ -58,11 +46,25 @@ class Trait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     open: str = ""
 
 
+class UnknownMotion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a motion that was not recognised is counted; the fields of `care.exercises.Phases` mean the same.
+
+    `usual_excursion_deg` is a full movement of each signal it may be counted on, to make them comparable.
+    """
+
+    usual_excursion_deg: dict[str, float]
+    minimum_rom_deg: float
+    partial_below_fraction: float
+    minimum_repetition_s: float
+    maximum_repetition_s: float
+
+
 class Profiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Traits by feature, by exercise id."""
+    """Traits by feature, by exercise id; and what to do without any."""
 
     as_of: dt.date
     source: str
+    unknown_motion: UnknownMotion
     profiles: dict[str, dict[str, Trait]]
 
 
@@ -101,22 +103,23 @@ def recognize(track: LandmarkTrack, view: CameraView, exercises: Iterable[Exerci
 def counting_without_exercise(track: LandmarkTrack, view: CameraView) -> Motion:
     """How to count a motion that was not recognised: on the signal that moves furthest for its joint."""
     square_on = view.label != "oblique"
+    unknown = profiles().unknown_motion
 
     def explained(name: str) -> float:
         curves = [_steady(track, name, side, square_on=square_on) for side in SIDES]
-        return max(_periodic_reach(curve, track.rate) for curve in curves) / USUAL_EXCURSION[name]
+        return max(_periodic_reach(curve, track.rate) for curve in curves) / unknown.usual_excursion_deg[name]
 
-    signal = max(USUAL_EXCURSION, key=explained)
+    signal = max(unknown.usual_excursion_deg, key=explained)
     side = nearer_side(track, signal, view) or "left"
     angle = _steady(track, signal, side, square_on=square_on)
     return Motion(
         signal=signal,
         criteria=Criteria(
             rest_is_high=_rests_high(angle),
-            minimum_rom_deg=UNKNOWN_MINIMUM_DEG,
-            partial_below_fraction=0.6,
-            minimum_s=0.6,
-            maximum_s=30.0,
+            minimum_rom_deg=unknown.minimum_rom_deg,
+            partial_below_fraction=unknown.partial_below_fraction,
+            minimum_s=unknown.minimum_repetition_s,
+            maximum_s=unknown.maximum_repetition_s,
             swing_of_range=UNSURE_SWING_OF_RANGE,
         ),
         square_on=square_on,

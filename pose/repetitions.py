@@ -24,6 +24,15 @@ UNSURE_SWING_OF_RANGE = 0.45
 RETURN_OF_RISE = 0.45
 """How much of its rise a movement must give back before the next one can begin."""
 
+WOBBLE_ABOVE = 0.3
+"""How far from rest, as a fraction of the patient's range, a swing must be to be a wobble at the peak."""
+
+HOLD_BAND = 0.1
+"""Band below the peak within which a position is held, as a fraction of ROM, if the exercise names none."""
+
+WIDEST_HOLD_BAND = 0.3
+"""The most of a patient's ROM that the band of the exercise may take up."""
+
 NEAR_END = 0.08
 """Fraction of the excursion within which the joint is still at rest, or still at its peak."""
 
@@ -170,7 +179,7 @@ def _separate(effort: Floats, peaks: list[TurningPoints], reach: float) -> list[
             base = min(effort[first], effort[after])
             if (
                 effort[valley] - base > (1 - RETURN_OF_RISE) * (lower_top - base)
-                and lower_top - base > 0.3 * reach
+                and lower_top - base > WOBBLE_ABOVE * reach
             ):
                 separate[-1] = (first, top if effort[top] >= effort[peak] else peak, after)
                 continue
@@ -228,7 +237,7 @@ def _describe(curve: Curve, turning_points: TurningPoints, criteria: Criteria) -
     rom = float(min(rise, fall) if min(rise, fall) >= RETURN_OF_RISE * max(rise, fall) else max(rise, fall))
     start = _last_at_most(effort, before, peak, effort[before] + NEAR_END * rise)
     end = _first_at_most(effort, peak, after, effort[after] + NEAR_END * fall)
-    band = min(criteria.hold_band_deg or 0.1 * rom, 0.3 * rom)
+    band = min(criteria.hold_band_deg or HOLD_BAND * rom, WIDEST_HOLD_BAND * rom)
     hold_from = _first_at_least(effort, start, peak, effort[peak] - band)
     hold_to = _last_at_least(effort, peak, end, effort[peak] - band)
     return Movement(

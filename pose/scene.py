@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pose.landmarker import Picture
 from pose.landmarks import Floats
+from pose.pictures import Picture
 
 DARK_LEVEL = 28.0
 """Mean brightness (0..255) under which nobody can be made out; a dim living room measures about 60."""

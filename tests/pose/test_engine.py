@@ -8,9 +8,10 @@ import pytest
 
 from care.exercises import load_library
 from pose.analysis import Analysis
-from pose.engine import PLOTTED_POINTS, SideWish, analyze_track
+from pose.engine import analyze_track
 from pose.errors import UnreadableTrack
 from pose.landmarks import LandmarkTrack
+from pose.study import PLOTTED_POINTS, SideWish
 from tests.pose.stick_figure import rise_and_fall, stick_figure
 
 

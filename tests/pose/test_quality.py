@@ -76,6 +76,7 @@ def test_what_the_exercises_ask_for_can_be_measured() -> None:
         for rule in exercise.form_rules:
             assert rule.measure in SIGNALS
     assert {row.signal for row in validation_table().errors} <= set(SIGNALS)
+    assert set(profiles().unknown_motion.usual_excursion_deg) <= set(SIGNALS)
 
 
 def test_every_exercise_with_repetitions_has_a_profile_to_be_recognised_by() -> None:
