@@ -38,10 +38,13 @@ def permission_of(handler: BaseRouteHandler) -> Permission | None:
     return Permission.PUBLIC if _answers_only_which_methods(handler) else None
 
 
-def require_permission(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def require_permission(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
     """The guard of the whole application: `Unauthenticated` without a token, `Forbidden` without the right.
 
-    Whose data is reached is not decided here but in the repository, which answers `NotFound`.
+    Whose data is reached is not decided here but in the repository, which answers `NotFound`. It awaits
+    nothing, and is a coroutine all the same: Litestar sends other guards through a thread on every request.
     """
     permission = permission_of(handler)
     if permission is Permission.PUBLIC:

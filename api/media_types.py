@@ -10,8 +10,13 @@ from litestar.params import BodyKwarg
 from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
 
-def require_json_body(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """A guard of the whole application. Without it, Litestar would read any body as JSON."""
+async def require_json_body(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """A guard of the whole application. Without it, Litestar would read any body as JSON.
+
+    A coroutine for the reason that `api.authorization.require_permission` gives.
+    """
     if not _reads_json(handler):
         return
     media_type = connection.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -99,7 +99,7 @@ async def list_episodes(
     access: Access, patient_id: str, *, limit: int, cursor: str | None
 ) -> Page[EpisodeView]:
     """A patient's episodes, the newest first; `NotFound` if the patient is out of reach."""
-    await patients.get(access, patient_id, view=_Whereabouts)
+    await patients.require(access, patient_id)
     return await episodes.page(
         access,
         {"patient_id": patient_id},

@@ -169,7 +169,7 @@ async def list_programs(
     access: Access, patient_id: str, *, limit: int, cursor: str | None
 ) -> Page[ProgramView]:
     """A patient's programs, the newest first; `NotFound` if the patient is out of reach."""
-    await patients.get(access, patient_id, view=_Whereabouts)
+    await patients.require(access, patient_id)
     page = await programs.page(
         access,
         {"patient_id": patient_id},

@@ -102,10 +102,6 @@ class SessionView(Struct, kw_only=True):
     evidence: list[Evidence]
 
 
-class _Whereabouts(Struct):
-    id: str
-
-
 async def start_session(access: Access, new: NewSession) -> SessionView:
     """Record that a prescribed exercise is being done, or was done.
 
@@ -160,7 +156,7 @@ async def list_sessions(
     access: Access, patient_id: str, *, limit: int, cursor: str | None
 ) -> Page[SessionView]:
     """A patient's sessions, the latest first; `NotFound` if the patient is out of reach."""
-    await patients.get(access, patient_id, view=_Whereabouts)
+    await patients.require(access, patient_id)
     return await exercise_sessions.page(
         access,
         {"patient_id": patient_id},

@@ -35,6 +35,8 @@ from core.keys import AUDIT_HEADS
 from core.mongo import RawCollection, raw_collection
 
 if TYPE_CHECKING:
+    from pymongo.asynchronous.client_session import AsyncClientSession
+
     from core.access import Actor, Change, Transaction
     from core.database import Database
 
@@ -122,8 +124,8 @@ class AuditLog:
             raise RuntimeError("the end of the chain is not known")
         entries, end = await self._sealed(organization_id, end, [(tx.actor, change) for change in tx.changes])
         try:
-            await self._entries.insert_many(entries, session=tx.session)
-        except BulkWriteError as error:
+            await self._store(entries, tx.session)
+        except (BulkWriteError, DuplicateKeyError) as error:
             if not _is_taken(error):
                 raise
             # Another process was faster: the whole transaction runs again, from the new end.
@@ -191,8 +193,8 @@ class AuditLog:
                 raise RuntimeError("the end of the chain is not known")
             entries, end = await self._sealed(organization_id, before, [(r.actor, r.change) for r in waiting])
             try:
-                await self._entries.insert_many(entries, ordered=True)
-            except BulkWriteError as error:
+                await self._store(entries)
+            except (BulkWriteError, DuplicateKeyError) as error:
                 if not _is_taken(error):
                     raise
                 # Another process was faster, perhaps between two of ours: those before it are stored.
@@ -204,6 +206,15 @@ class AuditLog:
                 chain.end = end
                 _finish(waiting)
                 return
+
+    async def _store(
+        self, entries: Sequence[RawBSONDocument], session: AsyncClientSession | None = None
+    ) -> None:
+        """Store the entries in their order. A batch costs the driver twice as much as one entry by itself."""
+        if len(entries) == 1:
+            await self._entries.insert_one(entries[0], session=session)
+        else:
+            await self._entries.insert_many(entries, ordered=True, session=session)
 
     def _anchor_soon(self, organization_id: str, chain: _Chain) -> None:
         if chain.anchor is None and chain.end is not None:
@@ -314,6 +325,8 @@ def _finish(reads: Sequence[_Read]) -> None:
 
 
 def _is_taken(error: BulkWriteError | DuplicateKeyError) -> bool:
+    if isinstance(error, DuplicateKeyError):
+        return True
     faults: list[Mapping[str, Any]] = (error.details or {}).get("writeErrors", [])
     return bool(faults) and faults[0].get("code") == DUPLICATE_KEY
 

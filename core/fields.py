@@ -9,7 +9,7 @@ driver: it would look for ciphertext in every reply, also where there is none.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import UnionType
 from typing import Any, Union, cast, get_args, get_origin
@@ -86,14 +86,21 @@ class FieldCipher:
         marks = marks_of(document)
         return await self._encrypt_condition(organization_id, marks, query) if marks else dict(query)
 
-    async def decrypt_document(self, document: type[BaseModel], raw: dict[str, Any]) -> None:
-        """Replace every encrypted value in `raw` by what it stands for.
+    async def decrypt_documents(self, document: type[BaseModel], rows: Iterable[dict[str, Any]]) -> None:
+        """Replace every encrypted value in `rows` by what it stands for.
 
         Raises:
             KeyDestroyed: the organization's key is gone, and with it what the fields said.
         """
-        if marks := marks_of(document):
-            await self._decrypt_fields(marks, raw)
+        marks = marks_of(document)
+        if not marks:
+            return
+        known = self._recent.texts()
+        # A list has a thousand such values: nothing is called or awaited for those that are known.
+        for row in rows:
+            for holder, name, value in _marked_values(marks, row):
+                text = known.get(bytes(value)) if isinstance(value, Binary) else None
+                holder[name] = await self._decrypt(value) if text is None else text
 
     async def _encrypt_fields(
         self, organization_id: str, marks: Marks, raw: Mapping[str, Any]
@@ -111,19 +118,6 @@ class FieldCipher:
         if not isinstance(mark, Encrypted):
             return await self._encrypt_fields(organization_id, mark, value)
         return await self._encrypt(organization_id, value, lookup=mark.lookup)
-
-    async def _decrypt_fields(self, marks: Marks, raw: dict[str, Any]) -> None:
-        for name, mark in marks.items():
-            value = raw.get(name)
-            if value is None:
-                continue
-            if isinstance(mark, Encrypted):
-                raw[name] = await self._decrypt(value)
-            elif isinstance(value, list):
-                for item in cast("list[dict[str, Any]]", value):
-                    await self._decrypt_fields(mark, item)
-            else:
-                await self._decrypt_fields(mark, value)
 
     async def _encrypt_condition(
         self, organization_id: str, marks: Marks, query: Mapping[str, Any]
@@ -185,16 +179,13 @@ class FieldCipher:
     async def _decrypt(self, value: Any) -> Any:  # noqa: ANN401 - BSON
         if not isinstance(value, Binary) or value.subtype != _CIPHERTEXT:
             raise TypeError("a field that is marked as encrypted is stored in plain text")
-        ciphertext = bytes(value)
-        if (known := self._recent.get(ciphertext)) is not None:
-            return known
         try:
             text: str = await self._encryption.decrypt(value)
         except EncryptionError as error:
             if "not all keys requested were satisfied" in str(error):
                 raise KeyDestroyed("This organization's data was destroyed.") from error
             raise
-        self._recent.put(ciphertext, text)
+        self._recent.put(bytes(value), text)
         return text
 
     async def _key(self, name: str) -> Binary:
@@ -225,10 +216,11 @@ class _Recent:
         self._texts: dict[bytes, str] = {}
         self._began = time.monotonic()
 
-    def get(self, ciphertext: bytes) -> str | None:
+    def texts(self) -> Mapping[bytes, str]:
+        """By ciphertext; to be asked for again for every read."""
         if time.monotonic() - self._began > CACHE_S:
             self.clear()
-        return self._texts.get(ciphertext)
+        return self._texts
 
     def put(self, ciphertext: bytes, text: str) -> None:
         if len(self._texts) >= _RECENT_VALUES:
@@ -253,6 +245,19 @@ def marks_of(document: type[BaseModel]) -> Marks:
         if mark:
             marks[name] = mark
     return marks
+
+
+def _marked_values(marks: Marks, raw: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    """Every value that is marked, with the mapping and the name it stands under."""
+    for name, mark in marks.items():
+        value = raw.get(name)
+        if value is None:
+            continue
+        if isinstance(mark, Encrypted):
+            yield raw, name, value
+        else:
+            for item in cast("list[dict[str, Any]]", value if isinstance(value, list) else [value]):
+                yield from _marked_values(mark, item)
 
 
 def _mark_of(name: str, annotation: Any, metadata: tuple[Any, ...]) -> Encrypted | Marks | None:  # noqa: ANN401 - any type

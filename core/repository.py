@@ -57,6 +57,15 @@ class Repository(Generic[Document]):
             raise NotFound(f"There is no such {self._noun}.")
         return self._shape(raw, view)
 
+    async def require(self, access: Access, document_id: str) -> None:
+        """`NotFound` unless the document of that id is within reach.
+
+        Nothing of it is returned, so that the audit log has nothing to record.
+        """
+        query = {"_id": document_id, **self._reach(access)}
+        if await self._collection(access).find_one(query, {"_id": 1}, session=access.session) is None:
+            raise NotFound(f"There is no such {self._noun}.")
+
     @overload
     async def find_one(self, access: Access, query: Query) -> Document | None: ...
     @overload
@@ -168,7 +177,7 @@ class Repository(Generic[Document]):
         )
         if raw is None:
             raise await self._refused_update(tx, document_id, expected_version)
-        await tx.database.fields.decrypt_document(self.document, raw)
+        await tx.database.fields.decrypt_documents(self.document, [raw])
         document = self._shape(raw, None)
         self._note(tx, "update", document_id, fields, getattr(document, "patient_id", None))
         return document
@@ -233,7 +242,7 @@ class Repository(Generic[Document]):
         )
         if raw is not None:
             await self._record_read(access, [raw])
-            await access.database.fields.decrypt_document(self.document, raw)
+            await access.database.fields.decrypt_documents(self.document, [raw])
         return raw
 
     async def _find(
@@ -246,8 +255,7 @@ class Repository(Generic[Document]):
         rows = await cursor.sort(list(sort)).limit(limit).to_list()
         if rows:
             await self._record_read(access, rows)
-            for row in rows:
-                await access.database.fields.decrypt_document(self.document, row)
+            await access.database.fields.decrypt_documents(self.document, rows)
         return rows
 
     def _projection(self, view: type[msgspec.Struct] | None, *sorted_by: str) -> dict[str, int] | None:

@@ -97,6 +97,14 @@ class TestWhatIsRecorded:
         assert await letters.find(therapist(database, system.organization_id), {}) == []
         assert await log_of(system) == []
 
+    async def test_to_make_sure_that_a_document_is_there_leaves_no_entry(
+        self, system: Access, database: Database
+    ) -> None:
+        stored = letter(system.organization_id)
+        await store(system, stored)
+        await letters.require(therapist(database, system.organization_id), stored.id)
+        assert [entry.action for entry in await log_of(system)] == ["insert"]
+
     async def test_a_refused_transaction_leaves_no_entry(self, system: Access, database: Database) -> None:
         stored = letter(system.organization_id)
         await store(system, stored)
@@ -323,6 +331,18 @@ class TestManyAtOnce:
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert [isinstance(result, asyncio.CancelledError) for result in results] == [True, False] * 5
         await sound(database, system.organization_id)
+
+    async def test_a_single_read_continues_what_another_process_wrote_meanwhile(
+        self, system: Access, database: Database, raw: RawDatabase, master_key: MasterKey
+    ) -> None:
+        other = await Database.open(raw, master_key)
+        await other.prepare([Letter], indexes=False)
+        stored = letter(system.organization_id)
+        await store(system, stored)
+        for process in (database, other) * 3:
+            await letters.get(therapist(process, system.organization_id), stored.id)
+        assert await sound(database, system.organization_id) == 1 + 6
+        await other.close()
 
     async def test_two_processes_write_one_chain(
         self, system: Access, database: Database, raw: RawDatabase, master_key: MasterKey

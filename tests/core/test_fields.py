@@ -47,7 +47,7 @@ async def test_whatever_is_encrypted_comes_back_as_it_was(
         assert isinstance(value, Binary)
         assert value.subtype == 6
     assert (encrypted["email"] is None) == (email is None)
-    await database.fields.decrypt_document(Letter, encrypted)
+    await database.fields.decrypt_documents(Letter, [encrypted])
     assert encrypted == raw
 
 

@@ -97,6 +97,20 @@ class TestWithinAnOrganization:
             await store(bound, letter(system.organization_id, location_id="loc_2"))
         assert len(await letters.find(therapist(database, system.organization_id), {})) == 2
 
+    async def test_who_is_asked_for_must_be_within_reach(self, system: Access, database: Database) -> None:
+        organization_id = system.organization_id
+        there = letter(organization_id, location_id="loc_2")
+        await store(system, there)
+        await letters.require(patient(database, organization_id, "pat_1"), there.id)
+        await letters.require(therapist(database, organization_id, "loc_2"), there.id)
+        for access in (
+            patient(database, organization_id, "pat_2"),
+            therapist(database, organization_id, "loc_1"),
+            database.as_system("org_other", "test"),
+        ):
+            with pytest.raises(NotFound):
+                await letters.require(access, there.id)
+
     async def test_a_transaction_has_the_same_reach(self, system: Access, database: Database) -> None:
         others = letter(system.organization_id, patient_id="pat_2")
         await store(system, others)
