@@ -123,7 +123,7 @@ async def notifications_of_patient(
     access: Access, patient_id: str, *, limit: int, cursor: str | None
 ) -> Page[NotificationView]:
     """Messages to one patient, the newest first; `NotFound` if the patient is out of reach."""
-    await patients.get(access, patient_id, view=_Id)
+    await patients.require(access, patient_id)
     return await _page(access, {"patient_id": patient_id}, limit=limit, cursor=cursor)
 
 
