@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from care.exercises import View
+from care.exercises import View, load_library
 from pose.recording import Caveat, VideoFacts
 
 ALGORITHM = "pose/1.1.0"
@@ -134,3 +134,15 @@ class Analysis(Struct, frozen=True):
     quality: Quality
     warnings: list[Caveat]
     timings: Timings
+
+
+def is_held(analysis: Analysis) -> bool:
+    """Whether its repetitions are holds, which have a length instead of a range of motion."""
+    return analysis.exercise is not None and load_library().get(analysis.exercise).motion.kind == "hold"
+
+
+def tally(analysis: Analysis) -> str:
+    """What was counted, in words: "5 repetitions, 2 partial", "1 hold"."""
+    noun = "hold" if is_held(analysis) else "repetition"
+    partial = f", {analysis.partial_count} partial" if analysis.partial_count else ""
+    return f"{analysis.count} {noun}{'' if analysis.count == 1 else 's'}{partial}"

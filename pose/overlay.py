@@ -38,7 +38,9 @@ TEXT: Colour = (245, 247, 250)
 MUTED: Colour = (176, 186, 197)
 GOOD: Colour = (77, 208, 165)
 FAULT: Colour = (255, 112, 97)
+PARTIAL: Colour = (255, 193, 94)
 FONT = cv2.FONT_HERSHEY_DUPLEX
+UNIT_SIGNS = {"deg": "°", "s": " s", "m": " m"}
 
 _LIMB = [
     (SHOULDER, ELBOW),
@@ -196,9 +198,7 @@ class _Painter:
                 cv2.LINE_AA,
             )
         middle = np.radians(start + sweep / 2)
-        _label(
-            picture, f"{angle:.0f} deg", joint + (radius + 24) * np.array([np.cos(middle), np.sin(middle)])
-        )
+        _label(picture, f"{angle:.0f}°", joint + (radius + 24) * np.array([np.cos(middle), np.sin(middle)]))
 
     def _side(self, t: float) -> str:
         """The limb to draw the angle at: of the repetition at that time, or the one nearer the camera."""
@@ -216,32 +216,34 @@ class _Painter:
         count = sum(repetition.counted for repetition in done)
         partial = len(done) - count
         unit = _unit(picture)
-        detail = f"repetitions of {self._analysis.count}" + (f", {partial} partial" if partial else "")
-        width = max(_text_width(self._title, 0.62 * unit), int(46 * unit) + _text_width(detail, 0.5 * unit))
+        detail = f"of {self._analysis.count}" + (f", {partial} partial" if partial else "")
+        beside = _text_width(str(count), 1.05 * unit) + int(10 * unit)
+        width = max(_text_width(self._title, 0.62 * unit), beside + _text_width(detail, 0.5 * unit))
         box = (int(14 * unit), int(14 * unit), width + int(28 * unit), int(78 * unit))
         _panel(picture, box)
         left, top = box[0] + int(14 * unit), box[1]
         _write(picture, self._title, (left, top + int(27 * unit)), 0.62 * unit, TEXT)
         _write(picture, str(count), (left, top + int(64 * unit)), 1.05 * unit, GOOD)
-        _write(picture, detail, (left + int(46 * unit), top + int(61 * unit)), 0.5 * unit, MUTED)
+        _write(picture, detail, (left + beside, top + int(61 * unit)), 0.5 * unit, MUTED)
 
     def _findings(self, picture: Picture, t: float) -> None:
         """The findings of the repetition that is under way or has just ended, at the foot of the picture."""
         shown = [one for one in self._analysis.repetitions if one.start_s <= t <= one.end_s + 0.5]
-        lines = [_finding_line(one) for one in shown[-1:] if one.findings or not one.counted]
         unit = _unit(picture)
-        for index, line in enumerate(text for group in lines for text in group):
+        lines = [line for one in shown[-1:] for line in _finding_lines(one)]
+        for index, (line, colour) in enumerate(lines):
             top = picture.shape[0] - int((52 + 38 * index) * unit)
             _panel(
                 picture,
                 (int(14 * unit), top, _text_width(line, 0.52 * unit) + int(28 * unit), int(34 * unit)),
             )
-            _write(picture, line, (int(28 * unit), top + int(23 * unit)), 0.52 * unit, FAULT)
+            _write(picture, line, (int(28 * unit), top + int(23 * unit)), 0.52 * unit, colour)
 
 
-def _finding_line(repetition: Repetition) -> list[str]:
-    said = [f"{one.label}: {one.measured:.0f} {one.unit}" for one in repetition.findings]
-    return said if repetition.counted else ["Partial repetition", *said]
+def _finding_lines(repetition: Repetition) -> list[tuple[str, Colour]]:
+    """What to say of a repetition, and in which colour."""
+    said = [(f"{one.label}: {one.measured:.0f}{UNIT_SIGNS[one.unit]}", FAULT) for one in repetition.findings]
+    return said if repetition.counted else [("Partial repetition", PARTIAL), *said]
 
 
 def _unit(picture: Picture) -> float:

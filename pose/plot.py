@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from matplotlib.figure import Figure
 
-from pose.analysis import Analysis, Repetition
+from pose.analysis import Analysis, Repetition, is_held, tally
 from pose.study import PlottedCurve
 
 Axes: TypeAlias = Any
@@ -41,14 +41,13 @@ def save_plot(analysis: Analysis, curve: PlottedCurve | None, path: Path) -> Non
         axes.set_xlim(0, max(curve.t_s[-1], 1.0))
         axes.margins(y=0.18)
         for repetition in analysis.repetitions:
-            _mark(axes, repetition)
+            _mark(axes, repetition, held=is_held(analysis))
     figure.savefig(path)
 
 
 def _title(name: str, analysis: Analysis) -> str:
-    partial = f" + {analysis.partial_count} partial" if analysis.partial_count else ""
     rom = f"   ·   ROM {analysis.rom.median_deg:.0f}°" if analysis.rom else ""
-    return f"{name}   ·   {analysis.count} repetitions{partial}{rom}   ·   score {analysis.quality.score:.0f}"
+    return f"{name}   ·   {tally(analysis)}{rom}   ·   score {analysis.quality.score:.0f}"
 
 
 def _prepare(axes: Axes) -> None:
@@ -61,16 +60,17 @@ def _prepare(axes: Axes) -> None:
     axes.set_xlabel("Seconds", color=MUTED)
 
 
-def _mark(axes: Axes, repetition: Repetition) -> None:
-    """A band from start to end, the turning point, and its number and ROM above or below it."""
+def _mark(axes: Axes, repetition: Repetition, *, held: bool) -> None:
+    """A band from start to end, the turning point, and its number and ROM or length above or below it."""
     colour = COUNTED if repetition.counted else PARTIAL
     rises = repetition.peak_deg >= repetition.start_deg
     axes.axvspan(repetition.start_s, repetition.end_s, color=colour, alpha=0.08, linewidth=0)
     axes.plot([repetition.peak_s], [repetition.peak_deg], "o", color=colour, markersize=6, zorder=4)
     kind = "" if repetition.counted else " partial"
     faults = " !" * bool(repetition.findings)
+    size = f"{repetition.hold_s:.0f} s" if held else f"{repetition.rom_deg:.0f}°"
     axes.annotate(
-        f"{repetition.index + 1}{kind}\n{repetition.rom_deg:.0f}°{faults}",
+        f"{repetition.index + 1}{kind}\n{size}{faults}",
         (repetition.peak_s, repetition.peak_deg),
         xytext=(0, 10 if rises else -10),
         textcoords="offset points",

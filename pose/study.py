@@ -177,7 +177,7 @@ class Study:
         )
 
     def _rom(self, repetitions: list[Repetition]) -> RangeOfMotion | None:
-        if not repetitions or not self._track.measurable or self._exercise is None:
+        if not repetitions or not self._track.measurable or self._exercise is None or self._motion.isometric:
             return None
         motion = self._exercise.motion
         roms = [one.rom_deg for one in repetitions]

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from care.exercises import Exercise, load_library
-from pose.analysis import Analysis
+from pose.analysis import Analysis, tally
 from pose.engine import Model, VideoAnalysis, analyze_track, analyze_video
 from pose.landmarks import load_track
 
@@ -159,8 +159,7 @@ def _headline(analysis: Analysis) -> str:
     guessed = (
         "" if analysis.exercise_confidence is None else f" (a guess, {analysis.exercise_confidence:.0%} sure)"
     )
-    partial = f", {analysis.partial_count} partial" if analysis.partial_count else ""
-    return f"{name}{guessed}: {analysis.count} repetitions{partial}"
+    return f"{name}{guessed}: {tally(analysis)}"
 
 
 def _repetition_table(analysis: Analysis) -> Table:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from care.exercises import load_library
-from pose.analysis import Analysis
+from pose.analysis import Analysis, tally
 from pose.engine import analyze_track
 from pose.errors import UnreadableTrack
 from pose.landmarks import LandmarkTrack
@@ -45,6 +45,7 @@ def test_squats_filmed_from_the_side_are_counted_and_measured() -> None:
 def test_two_shallow_squats_are_listed_in_their_place_but_not_counted() -> None:
     result = analyzed(squats(92, 40, 95, 42, 90), "squat")
     assert (result.count, result.partial_count) == (3, 2)
+    assert tally(result) == "3 repetitions, 2 partial"
     assert [one.counted for one in result.repetitions] == [True, False, True, False, True]
     assert [one.index for one in result.repetitions] == list(range(5))
     assert [one.peak_s for one in result.repetitions] == sorted(one.peak_s for one in result.repetitions)
@@ -104,6 +105,8 @@ def test_standing_on_one_leg_is_a_hold_with_its_length(side: SideWish | None, ya
     result = analyzed(one_legged(yaw=yaw, holds=2), "single_leg_stance", side)
     assert [(one.side, one.counted) for one in result.repetitions] == [("left", True)] * 2
     assert [one.hold_s for one in result.repetitions] == pytest.approx([9, 9], abs=1)
+    assert tally(result) == "2 holds"
+    assert result.rom is None
     assert "cut_off" not in codes(result)
 
 
