@@ -252,7 +252,8 @@ export const en = {
     view_unsuited:
       "From this camera angle the range of motion is only a rough guide. See where to put the phone.",
     low_visibility: "Part of your body was hidden or out of the picture for much of the time.",
-    cut_off: "The video starts or stops in the middle of a repetition or hold. Only what was seen of it counts.",
+    cut_off:
+      "The video starts or stops in the middle of a repetition or hold. Only what was seen of it counts.",
     truncated: "The end of the video was damaged. What could be read was checked.",
     rom_unavailable: "Your range of motion could not be measured in this video.",
     another_person: "Another person was in the picture for a while. Film with only you in it.",
