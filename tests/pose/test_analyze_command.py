@@ -88,7 +88,7 @@ def test_a_track_without_times_and_proportions_is_counted_with_warnings(track: P
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("notes.mp4", b"squats, promised\n" * 9, "This is not a video file."),
+        ("notes.mp4", b"squats, promised\n" * 9, "This is a text file, not a video."),
         ("empty.mp4", b"", "The file is empty."),
         ("clips.zip", zipped(), "This is an archive."),
         ("track.npz", b"PK\x03\x04 but no more", "This is not a landmark track"),
