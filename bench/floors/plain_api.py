@@ -5,8 +5,10 @@ is confined to the organization that the token names; an unknown patient is a 40
 are majority reads; the JSON is the product's. What there is not: roles, sign-out, locations, encrypted
 fields, request ids, logs, figures, security headers, ETags, problem details. Under `/audited` a read also
 stores one plain row that says who read what, as durably as the product stores its entry, before it answers.
+Under `/decrypting` it also reads the patients as the product keeps them, and the driver decrypts them.
 
-Started by `bench/api.py`, with the address of the database, the signing key and the port as arguments.
+Started by `bench/api.py`, with the address of the database, the signing key, the port and the key of the
+vault as arguments.
 """
 
 import datetime as dt
@@ -25,6 +27,7 @@ from litestar.exceptions import NotAuthorizedException, NotFoundException
 from litestar.params import FromPath, QueryParameter
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.encryption_options import AutoEncryptionOpts
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -34,7 +37,9 @@ sys.path.insert(0, str(ROOT))
 from care.patients import PatientView  # noqa: E402 - the checkout must be importable first
 from care.programs import ProgramView, StoredProgram, program_view  # noqa: E402 - same
 from care.sessions import SessionView  # noqa: E402 - same
+from core.keys import VAULT  # noqa: E402 - same
 from core.pages import Page  # noqa: E402 - same
+from core.settings import Settings  # noqa: E402 - same
 
 DATABASE = "floor"
 
@@ -54,19 +59,21 @@ class Reader:
             raise NotAuthorizedException
         self.organization_id: str = claims["org"]
         self.staff_id: str = claims["sub"]
-        self.audited = request.url.path.startswith("/audited")
+        self.audited = not request.url.path.startswith("/plain")
+        decrypting = request.url.path.startswith("/decrypting")
         self.database: AsyncDatabase[Row] = request.app.state.database
+        self.source: AsyncDatabase[Row] = request.app.state.encrypted if decrypting else self.database
 
     async def one(self, collection: str, document_id: str, fields: Row) -> Row:
         query = {"_id": document_id, "organization_id": self.organization_id}
-        row = await self.database[collection].find_one(query, fields)
+        row = await self.source[collection].find_one(query, fields)
         if row is None:
             raise NotFoundException
         return row
 
     async def many(self, collection: str, query: Row, sort: list[tuple[str, int]], fields: Row) -> list[Row]:
         query = {"organization_id": self.organization_id, **query}
-        return await self.database[collection].find(query, fields).sort(sort).limit(101).to_list()
+        return await self.source[collection].find(query, fields).sort(sort).limit(101).to_list()
 
     async def record(self, collection: str, rows: list[Row], patient_id: str | None) -> None:
         if self.audited:
@@ -114,7 +121,7 @@ async def list_sessions(
     return Page(items=[shaped(row, SessionView) for row in rows])
 
 
-@get(["/plain/patients", "/audited/patients"])
+@get(["/plain/patients", "/audited/patients", "/decrypting/patients"])
 async def list_patients(request: Request[Any, Any, Any], limit: Limit) -> Page[PatientView]:
     reader = Reader(request)
     rows = (await reader.many("patients", {}, [("_id", 1)], PATIENT))[:limit]
@@ -122,12 +129,24 @@ async def list_patients(request: Request[Any, Any, Any], limit: Limit) -> Page[P
     return Page(items=[shaped(row, PatientView) for row in rows])
 
 
-def create_app(uri: str, key: str) -> Litestar:
+def create_app(uri: str, key: str, vault_key: str) -> Litestar:
+    options = AutoEncryptionOpts(
+        {"local": {"key": bytes.fromhex(vault_key)}},
+        f"{Settings().mongodb_database}.{VAULT}",
+        bypass_auto_encryption=True,
+    )
+
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncGenerator[None]:
-        async with AsyncMongoClient[Row](uri, tz_aware=True) as client:
+        async with (
+            AsyncMongoClient[Row](uri, tz_aware=True) as client,
+            AsyncMongoClient[Row](uri, tz_aware=True, auto_encryption_opts=options) as decrypting,
+        ):
             app.state.database = client.get_database(
                 DATABASE, read_concern=ReadConcern("majority"), write_concern=WriteConcern("majority", j=True)
+            )
+            app.state.encrypted = decrypting.get_database(
+                Settings().mongodb_database, read_concern=ReadConcern("majority")
             )
             yield
 
@@ -140,7 +159,7 @@ def create_app(uri: str, key: str) -> Litestar:
 if __name__ == "__main__":
     # The settings of `api.server`.
     config = uvicorn.Config(
-        create_app(sys.argv[1], sys.argv[2]),
+        create_app(sys.argv[1], sys.argv[2], sys.argv[4]),
         port=int(sys.argv[3]),
         log_config=None,
         access_log=False,
