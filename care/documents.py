@@ -13,7 +13,8 @@ from care.evidence import Evidence
 from care.exercises import Language
 from care.prescriptions import Side
 from care.program_versions import ProgramVersion
-from core.documents import Encrypted, PatientDocument, TenantDocument
+from core.documents import PatientDocument, TenantDocument
+from core.encrypted import Encrypted
 from core.indexes import ASCENDING, DESCENDING, IndexModel
 from core.repository import Repository
 from core.stored_structs import STRUCT_ENCODERS, StoredStruct

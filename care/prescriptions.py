@@ -13,6 +13,7 @@ from care.errors import UnknownExercise
 from care.exercises import ExerciseLibrary
 from care.limits import LIMITS
 from care.local_time import DAYS_IN_WEEK, WEEKDAYS, Weekday, weekday_of
+from core.encrypted import Encrypted
 from core.errors import FieldFault
 
 Side = Literal["left", "right", "both"]
@@ -64,7 +65,7 @@ class Prescription(Struct, frozen=True, kw_only=True):
     days_of_week: tuple[Weekday, ...] | None = None
     days_per_week: int | None = None
     target_rom_deg: float | None = None
-    notes: str | None = None
+    notes: Annotated[str | None, Encrypted()] = None
 
     @property
     def dose_repetitions(self) -> int:

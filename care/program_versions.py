@@ -5,11 +5,13 @@ A revision never changes what was prescribed on days gone by: it closes the vers
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Annotated
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from care.prescriptions import Prescription, PrescriptionDraft
+from core.encrypted import Encrypted
 
 
 class ProgramVersion(Struct, frozen=True, kw_only=True):
@@ -19,7 +21,7 @@ class ProgramVersion(Struct, frozen=True, kw_only=True):
     """
 
     number: int
-    title: str
+    title: Annotated[str, Encrypted()]
     valid_from: dt.date
     valid_to: dt.date | None
     prescriptions: tuple[Prescription, ...]

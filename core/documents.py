@@ -1,6 +1,5 @@
-"""What every stored document has in common, and how a field is marked for encryption."""
+"""What every stored document has in common."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, ClassVar
 
@@ -8,18 +7,6 @@ from pydantic import ConfigDict, Field
 
 from core.clock import utc_now
 from core.closed_doors import ClosedDocument
-
-
-@dataclass(frozen=True, slots=True)
-class Encrypted:
-    """Marks a field as a direct identifier: `name: Annotated[str, Encrypted()]`.
-
-    It is encrypted with the organization's key before it leaves the process. With `lookup` the encryption is
-    deterministic, so that equality can be queried; equal values of one organization are then equal at rest.
-    Only `str` fields (or `str | None`) can be encrypted.
-    """
-
-    lookup: bool = False
 
 
 def _as_it_is(instant: datetime) -> datetime:

@@ -2,27 +2,29 @@
 
 Explicit client-side field level encryption (MongoDB's own format, AEAD_AES_256_CBC_HMAC_SHA_512) with data
 keys of the organization. A document says which of its fields are identifiers by `Encrypted` in their
-annotations, nested models and lists of them included. Values are decrypted where they are used, not by the
-driver: it would look for ciphertext in every reply, also where there is none.
+annotations; nested models, Structs and sequences of them do the same. Values are decrypted where they are
+used, not by the driver: it would look for ciphertext in every reply, also where there is none.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from types import UnionType
-from typing import Any, Union, cast, get_args, get_origin
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
+import msgspec
 from bson.binary import Binary
 from bson.codec_options import CodecOptions
+from msgspec import Struct
 from pydantic import BaseModel
 from pymongo import IndexModel
 from pymongo.asynchronous.encryption import AsyncClientEncryption
 from pymongo.encryption import Algorithm
 from pymongo.errors import DuplicateKeyError, EncryptionError
 
-from core.documents import Encrypted
+from core.encrypted import Encrypted
 from core.indexes import declare
 from core.keys import CACHE_S, VAULT, KeyDestroyed, KeyRing
 from core.mongo import RawDatabase
@@ -112,8 +114,8 @@ class FieldCipher:
         return encrypted
 
     async def _encrypt_value(self, organization_id: str, mark: Encrypted | Marks, value: Any) -> Any:  # noqa: ANN401 - BSON
-        if isinstance(value, list):
-            items = cast("list[Any]", value)
+        if isinstance(value, (list, tuple)):
+            items = cast("Sequence[Any]", value)
             return [await self._encrypt_value(organization_id, mark, item) for item in items]
         if not isinstance(mark, Encrypted):
             return await self._encrypt_fields(organization_id, mark, value)
@@ -233,18 +235,24 @@ class _Recent:
 
 
 @cache
-def marks_of(document: type[BaseModel]) -> Marks:
-    """The encrypted fields of a document.
+def marks_of(shape: type[BaseModel | Struct]) -> Marks:
+    """The encrypted fields of a document, or of a Struct stored within one.
 
     Raises:
         TypeError: a field is marked that is not text.
     """
     marks: dict[str, Encrypted | Marks] = {}
-    for name, field in document.model_fields.items():
-        mark = _mark_of(f"{document.__name__}.{name}", field.annotation, tuple(field.metadata))
-        if mark:
+    for name, annotation, metadata in _fields_of(shape):
+        if mark := _mark_of(f"{shape.__name__}.{name}", annotation, metadata):
             marks[name] = mark
     return marks
+
+
+def _fields_of(shape: type[BaseModel | Struct]) -> list[tuple[str, Any, tuple[Any, ...]]]:
+    if issubclass(shape, BaseModel):
+        return [(name, field.annotation, tuple(field.metadata)) for name, field in shape.model_fields.items()]
+    hints = get_type_hints(shape, include_extras=True)
+    return [(field.encode_name, hints[field.name], ()) for field in msgspec.structs.fields(shape)]
 
 
 def _marked_values(marks: Marks, raw: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, Any]]:
@@ -275,12 +283,12 @@ def _mark_of(name: str, annotation: Any, metadata: tuple[Any, ...]) -> Encrypted
         if annotation is not str:
             raise TypeError(f"{name}: only text can be encrypted")
         return own
-    if origin is list:
+    if origin in {list, tuple}:
         inner = _mark_of(name, arguments[0], ())
         if isinstance(inner, Encrypted):
             raise TypeError(f"{name}: a list of encrypted texts is not supported")
         return inner
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, (BaseModel, Struct)):
         return marks_of(annotation) or None
     return None
 

@@ -7,7 +7,8 @@ from msgspec import Struct
 from pydantic import Field
 
 from care.exercises import Language
-from core.documents import Encrypted, PatientDocument, TenantDocument
+from core.documents import PatientDocument, TenantDocument
+from core.encrypted import Encrypted
 from core.indexes import ASCENDING, DESCENDING, IndexModel
 from core.repository import Repository
 from core.stored_structs import STRUCT_ENCODERS, StoredStruct

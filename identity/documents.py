@@ -10,7 +10,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.documents import Encrypted, TenantDocument
+from core.documents import TenantDocument
+from core.encrypted import Encrypted
 from core.indexes import ASCENDING, IndexModel
 from core.repository import Repository
 from identity.device_keys import DeviceKey

@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from core.documents import Encrypted, PatientDocument, TenantDocument
+from core.documents import PatientDocument, TenantDocument
+from core.encrypted import Encrypted
 from core.indexes import ASCENDING, IndexModel
 
 ObjectState = Literal["writing", "complete", "deleted"]

@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field
 
 from core.access import Access, Actor, Transaction
 from core.database import Database
-from core.documents import Encrypted, PatientDocument, TenantDocument
+from core.documents import PatientDocument, TenantDocument
+from core.encrypted import Encrypted
 from core.ids import new_id
 from core.indexes import ASCENDING, IndexModel
 from core.repository import Repository

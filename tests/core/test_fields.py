@@ -10,15 +10,17 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 from made_up_room import Contact, Letter, letter, letters, store
+from msgspec import Struct
 from pydantic import BaseModel
 from pymongo.asynchronous.encryption import AsyncClientEncryption
 
 from core import fields
 from core.access import Access, Transaction
 from core.database import Database
-from core.documents import Encrypted
+from core.encrypted import Encrypted
 from core.fields import marks_of
 from core.mongo import RawDatabase
+from core.stored_structs import StoredStruct
 
 TEXTS = st.text(max_size=40).filter(lambda text: "\x00" not in text)
 
@@ -177,6 +179,22 @@ def test_only_text_can_be_marked() -> None:
     for document in (Wrong, Undecided, Listed):
         with pytest.raises(TypeError):
             marks_of(document)
+
+
+class Remark(Struct):
+    at: int
+    text: Annotated[str | None, Encrypted()] = None
+
+
+class Chapter(Struct):
+    remarks: tuple[Remark, ...]
+
+
+def test_marks_are_found_in_structs_that_a_document_holds() -> None:
+    class Book(BaseModel):
+        chapters: list[Annotated[Chapter, StoredStruct()]]
+
+    assert marks_of(Book) == {"chapters": {"remarks": {"text": Encrypted()}}}
 
 
 def test_marks_are_found_wherever_the_annotation_puts_them() -> None:

@@ -174,11 +174,17 @@ async def treat(therapist: httpx.AsyncClient, phone: httpx.AsyncClient, patient:
     episode = await done(
         therapist.post(f"{address}/episodes", json={"diagnosis": DIAGNOSIS, "started_on": since})
     )
-    dose = {"exercise_id": "sit_to_stand", "sets": 3, "repetitions": 10, "days_per_week": 7}
+    dose = {
+        "exercise_id": "sit_to_stand",
+        "sets": 3,
+        "repetitions": 10,
+        "days_per_week": 7,
+        "notes": f"As {GIVEN} likes",
+    }
     program = await done(
         therapist.post(
             f"/v1/episodes/{episode['id']}/programs",
-            json={"title": "Getting up with ease", "starts_on": since, "prescriptions": [dose]},
+            json={"title": f"Getting {FAMILY} up with ease", "starts_on": since, "prescriptions": [dose]},
         )
     )
     invitation = await done(therapist.post(f"{address}/invitation"))
