@@ -11,6 +11,8 @@ from core.errors import FieldFault, Invalid
 
 Item = TypeVar("Item")
 
+_LARGEST_BSON_INTEGER = 2**63
+
 
 class Page(msgspec.Struct, Generic[Item]):
     """Some items, and the cursor that continues after them; None on the last page."""
@@ -43,11 +45,11 @@ def decode_cursor(cursor: str, sort: str, direction: int) -> dict[str, Any]:
         ) from error
 
 
-def _sortable(value: object) -> str | datetime:
+def _sortable(value: object) -> str | datetime | int:
     """What lists are sorted by. Anything else was made up, and a mapping could even be a query."""
-    if not isinstance(value, str | datetime):
-        raise TypeError("a cursor holds an instant or a text") from None
-    return value
+    if isinstance(value, str | datetime) or (isinstance(value, int) and abs(value) < _LARGEST_BSON_INTEGER):
+        return value
+    raise TypeError("a cursor holds an instant, a number or a text") from None
 
 
 def _text(value: object) -> str:
