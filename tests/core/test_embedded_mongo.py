@@ -21,7 +21,7 @@ from core.errors import Unavailable
 from core.settings import Settings
 
 OWNER = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from core.embedded_mongo import running_mongod
 from core.settings import Settings
@@ -31,6 +31,8 @@ async def main():
         print(uri, flush=True)
         await asyncio.sleep(600)
 
+# A shell that starts the tests in the background has them, and so this process, ignore the signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 asyncio.run(main())
 """
 
