@@ -31,6 +31,8 @@ async def running_api() -> AsyncGenerator[Api]:
     """One server for the whole run; what it works with is attached by each test."""
     app = create_app(Settings())
     listener = socket.create_server(("127.0.0.1", 0))
+    # asyncio would not, for a socket made like this: each answer on an open connection would wait 40 ms.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = ApiServer(app, lifespan="off")
     # `serve` would take over the signals of the test run.
     serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
