@@ -26,7 +26,7 @@ run: machine-run install ## Install, start everything, print the addresses. PORT
 
 .PHONY: test
 test: machine-test install-dev ## Run every test, on a real MongoDB, over real HTTP, in a real browser.
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile
 	@for client in $(CLIENTS); do npm --prefix clients/$$client run --silent --if-present test || exit 1; done
 	@for client in $(CLIENTS); do npm --prefix clients/$$client run --silent --if-present e2e || exit 1; done
 

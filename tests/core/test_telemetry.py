@@ -23,6 +23,10 @@ from core.telemetry import REDACTED, configure_logging, redact, tracing
 @pytest.fixture
 def lines() -> Generator[io.StringIO]:
     """What a process logs as JSON; the logging of the test run is restored afterwards."""
+    # A server that another test ran within this process may have left its own level.
+    server = logging.getLogger("uvicorn.error")
+    its_level = server.level
+    server.setLevel(logging.NOTSET)
     root = logging.getLogger()
     before = (root.handlers, root.level)
     output = io.StringIO()
@@ -30,6 +34,7 @@ def lines() -> Generator[io.StringIO]:
     yield output
     root.handlers, level = before
     root.setLevel(level)
+    server.setLevel(its_level)
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
