@@ -4,7 +4,7 @@ Names, birth dates, contacts and free text are encrypted. Calendar dates are pat
 """
 
 import datetime as dt
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Struct
 from pydantic import Field
@@ -17,7 +17,7 @@ from core.documents import PatientDocument, TenantDocument
 from core.encrypted import Encrypted
 from core.indexes import ASCENDING, DESCENDING, IndexModel
 from core.repository import Repository
-from core.stored_structs import STRUCT_ENCODERS, StoredStruct
+from core.stored_structs import StoredStruct
 
 Units = Literal["metric", "us"]
 PatientStatus = Literal["active", "discharged"]
@@ -91,7 +91,6 @@ class HomeExerciseProgram(PatientDocument):
 
     class Settings(TenantDocument.Settings):
         name = "programs"
-        bson_encoders: ClassVar[dict[Any, Any]] = STRUCT_ENCODERS
         indexes: ClassVar[list[IndexModel]] = [
             IndexModel(
                 [("organization_id", ASCENDING), ("patient_id", ASCENDING), ("starts_on", DESCENDING)],
@@ -143,7 +142,6 @@ class ExerciseSession(PatientDocument):
 
     class Settings(TenantDocument.Settings):
         name = "exercise_sessions"
-        bson_encoders: ClassVar[dict[Any, Any]] = STRUCT_ENCODERS
         indexes: ClassVar[list[IndexModel]] = [
             IndexModel(
                 [("organization_id", ASCENDING), ("patient_id", ASCENDING), ("performed_at", DESCENDING)],

@@ -1,16 +1,13 @@
 """What every stored document has in common."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 from pydantic import ConfigDict, Field
 
 from core.clock import utc_now
 from core.closed_doors import ClosedDocument
-
-
-def _as_it_is(instant: datetime) -> datetime:
-    return instant
+from core.stored_structs import BSON_ENCODERS
 
 
 class TenantDocument(ClosedDocument):
@@ -32,8 +29,7 @@ class TenantDocument(ClosedDocument):
     class Settings:
         name: ClassVar[str]
         """The collection."""
-        # A datetime is a date too: named first, it keeps BSON's own form.
-        bson_encoders: ClassVar[dict[Any, Any]] = {datetime: _as_it_is, date: date.isoformat}
+        bson_encoders: ClassVar[dict[Any, Any]] = BSON_ENCODERS
         validate_on_save = True
 
 

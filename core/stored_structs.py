@@ -3,9 +3,6 @@
     class Program(PatientDocument):
         versions: list[Annotated[ProgramVersion, StoredStruct()]]
 
-        class Settings(TenantDocument.Settings):
-            bson_encoders = STRUCT_ENCODERS
-
 Instants stay BSON dates; calendar dates become ISO text, as everywhere else in the database.
 """
 
@@ -24,13 +21,13 @@ def encode_struct(struct: msgspec.Struct) -> dict[str, Any]:
     return encoded
 
 
-STRUCT_ENCODERS: dict[Any, Callable[[Any], Any]] = {
+BSON_ENCODERS: dict[Any, Callable[[Any], Any]] = {
     msgspec.Struct: encode_struct,
     # A datetime is a date too: named first, it keeps BSON's own form.
     dt.datetime: lambda instant: instant,
     dt.date: dt.date.isoformat,
 }
-"""The `bson_encoders` of a document that holds Structs."""
+"""The `bson_encoders` of every document: what BSON has no form of its own for."""
 
 
 class StoredStruct:

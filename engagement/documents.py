@@ -1,7 +1,7 @@
 """What is stored about compliance and notifications."""
 
 import datetime as dt
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Struct
 from pydantic import Field
@@ -11,7 +11,7 @@ from core.documents import PatientDocument, TenantDocument
 from core.encrypted import Encrypted
 from core.indexes import ASCENDING, DESCENDING, IndexModel
 from core.repository import Repository
-from core.stored_structs import STRUCT_ENCODERS, StoredStruct
+from core.stored_structs import StoredStruct
 
 Period = Literal["day", "week", "program"]
 NotificationKind = Literal["nudge"]
@@ -87,7 +87,6 @@ class Notification(PatientDocument):
 
     class Settings(TenantDocument.Settings):
         name = "notifications"
-        bson_encoders: ClassVar[dict[Any, Any]] = STRUCT_ENCODERS
         indexes: ClassVar[list[IndexModel]] = [
             IndexModel(
                 [("organization_id", ASCENDING), ("patient_id", ASCENDING), ("date", DESCENDING)],

@@ -1,13 +1,13 @@
 """What is stored about analysed recordings."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from msgspec import Struct
 
 from core.documents import PatientDocument, TenantDocument
 from core.indexes import ASCENDING, IndexModel
 from core.repository import Repository
-from core.stored_structs import STRUCT_ENCODERS, StoredStruct
+from core.stored_structs import StoredStruct
 from pose.analysis import Analysis
 
 
@@ -43,7 +43,6 @@ class MovementAnalysis(PatientDocument):
 
     class Settings(TenantDocument.Settings):
         name = "movement_analyses"
-        bson_encoders: ClassVar[dict[Any, Any]] = STRUCT_ENCODERS
         indexes: ClassVar[list[IndexModel]] = [
             IndexModel(
                 [("organization_id", ASCENDING), ("upload_id", ASCENDING)], name="upload", unique=True
